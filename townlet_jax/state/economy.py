@@ -1,0 +1,31 @@
+"""Money and stock."""
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from townlet_jax.config.shape import TownShape
+
+
+@struct.dataclass
+class Economy:
+    """Stock of the venues, base prices, rent in arrears.
+
+    Attributes:
+      stock: int32 `[V, S]` [units] >= 0.
+      price_base: float32 `[R]` [money].
+      unpaid_days: int32 `[A]` [day].
+    """
+
+    stock: jax.Array
+    price_base: jax.Array
+    unpaid_days: jax.Array
+
+
+def empty_economy(shape: TownShape) -> Economy:
+    """Makes an economy without stock or prices."""
+    return Economy(
+        stock=jnp.zeros((shape.num_objects, shape.num_stock_kinds), jnp.int32),
+        price_base=jnp.zeros(shape.num_price_keys, jnp.float32),
+        unpaid_days=jnp.zeros(shape.num_agents, jnp.int32),
+    )
