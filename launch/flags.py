@@ -7,6 +7,7 @@ jax array. `run` does the rest. It never imports jax itself, so ``--help`` costs
 import difflib
 import enum
 import errno
+import inspect
 import os
 import shutil
 import sys
@@ -18,7 +19,7 @@ from typing import NoReturn
 
 from absl import flags
 
-# One thread per operation: fixed reduction order, and small arrays step faster.
+# Towns are many small arrays, which gain nothing from threads inside one operation.
 _CPU_FLAG = "--xla_cpu_multi_thread_eigen"
 _DEVICE_COUNT_FLAG = "--xla_force_host_platform_device_count"
 
@@ -213,13 +214,13 @@ def _parse(argv: Sequence[str], flag_values: flags.FlagValues) -> list[str]:
 def help_text(module: ModuleType, own_flags: Iterable[flags.Flag]) -> str:
     """Returns the docstring of a script and its flags, as ``--help`` prints them."""
     width = min(shutil.get_terminal_size().columns, 100)
-    lines = [(module.__doc__ or "").strip(), "", "flags:"]
+    lines = [inspect.cleandoc(module.__doc__ or ""), "", "flags:"]
     for flag in sorted(own_flags, key=lambda flag: flag.name):
         name = _dashed(flag.name)
         about = " ".join(f"{flag.help}".split())
         about = about.replace("; repeat this option to specify a list of values", "; repeatable")
         if flag.default not in (None, False, "", []):
-            about += f" [{flag.default_as_str.strip(chr(39))}]"
+            about += " [" + f"{flag.default_as_str}".strip("'") + "]"
         lines.append(f"  --[no-]{name}" if flag.boolean else f"  --{name}={flag.flag_type()}")
         lines += textwrap.wrap(about, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
     return "\n".join(lines)
@@ -231,9 +232,7 @@ def _dashed(name: str) -> str:
 
 def set_cpu_defaults(environ: MutableMapping[str, str] = os.environ) -> None:
     """Adds the CPU default to ``XLA_FLAGS`` unless the user set that flag either way."""
-    xla_flags = environ.get("XLA_FLAGS", "")
-    if _CPU_FLAG not in xla_flags:
-        environ["XLA_FLAGS"] = f"{xla_flags} {_CPU_FLAG}=false".strip()
+    _add_xla_flag(_CPU_FLAG, "false", environ)
 
 
 def set_host_devices(count: int, environ: MutableMapping[str, str] = os.environ) -> None:
@@ -241,9 +240,13 @@ def set_host_devices(count: int, environ: MutableMapping[str, str] = os.environ)
 
     A count that the user put into ``XLA_FLAGS`` wins.
     """
+    _add_xla_flag(_DEVICE_COUNT_FLAG, str(count), environ)
+
+
+def _add_xla_flag(name: str, value: str, environ: MutableMapping[str, str]) -> None:
     xla_flags = environ.get("XLA_FLAGS", "")
-    if _DEVICE_COUNT_FLAG not in xla_flags:
-        environ["XLA_FLAGS"] = f"{xla_flags} {_DEVICE_COUNT_FLAG}={count}".strip()
+    if name not in xla_flags:
+        environ["XLA_FLAGS"] = f"{xla_flags} {name}={value}".strip()
 
 
 def cache_dir(environ: Mapping[str, str] = os.environ) -> Path | None:

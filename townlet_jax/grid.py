@@ -38,8 +38,8 @@ def tables(is_walkable: np.ndarray, target: tuple[int, int]) -> tuple[np.ndarray
       target: cell (x, y); it must be walkable.
 
     Returns:
-      direction: int8 `[H, W]`, first of N, E, S, W (0-3) whose neighbour is one step closer; `STAY` at the
-        target or where it is unreachable.
+      direction: int8 `[H, W]`, first of N, E, S, W (0-3) whose neighbour is one step closer; `STAY`
+        at the target or where it is unreachable.
       distance: int16 `[H, W]` [tile], `UNREACHABLE` where there is no way.
     """
     height, width = is_walkable.shape

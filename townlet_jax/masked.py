@@ -1,12 +1,16 @@
 """Masked array helpers that know nothing of towns.
 
-Everything here is pure, works unbatched and is safe under `vmap`. Orders are decided on integers, so that a
-result never depends on how a float comparison was compiled.
+Everything here is pure, works unbatched and is safe under `vmap`. Orders are decided on integers,
+so that a result never depends on how a float comparison was compiled.
 """
+
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+
+Tree = TypeVar("Tree")
 
 NONE = -1
 """Index that points nowhere."""
@@ -17,10 +21,12 @@ LONG_AGO = -(2**30)
 
 
 def rounded(x: jax.Array) -> jax.Array:
-    """Rounds a float32 product to 22 mantissa bits, so that no compiler fuses it into a following sum.
+    """Rounds a float32 product to 22 mantissa bits, so that no compiler fuses it into a following
+    sum.
 
-    A fused multiply-add keeps more bits than two operations do; whether it is used differs between jit and
-    no-jit, between CPU and GPU and between batch sizes. Wrap every product that is added to something.
+    A fused multiply-add keeps more bits than two operations do; whether it is used differs between
+    jit and no-jit, between CPU and GPU and between batch sizes. Wrap every product that is added to
+    something.
     Error: at most 2^-23 relative.
 
     Args:
@@ -30,6 +36,21 @@ def rounded(x: jax.Array) -> jax.Array:
       float32 `[...]`.
     """
     return lax.reduce_precision(x, exponent_bits=8, mantissa_bits=22)
+
+
+def computed_once(tree: Tree) -> Tree:
+    """Keeps a compiler from computing arrays again inside everything that reads them.
+
+    Left alone, XLA fuses a chain of elementwise operations into each of its readers; on a CPU a
+    step of a hundred small rules then does most of its work many times over.
+
+    Args:
+      tree: any pytree of arrays.
+
+    Returns:
+      The same tree, the same values.
+    """
+    return lax.optimization_barrier(tree)
 
 
 def pick(table: jax.Array, index: jax.Array, default: object = 0) -> jax.Array:
@@ -58,7 +79,7 @@ def one_hot(index: jax.Array, size: int) -> jax.Array:
     Returns:
       bool `[..., size]`.
     """
-    return jnp.expand_dims(index, -1) == lax.iota(jnp.int32, size)
+    return jnp.expand_dims(index, -1) == _along_last(index.ndim + 1, size)
 
 
 def first_true(mask: jax.Array) -> jax.Array:
@@ -71,12 +92,13 @@ def first_true(mask: jax.Array) -> jax.Array:
       int32 `[...]`, `NONE` where nothing is set.
     """
     n = mask.shape[-1]
-    index = jnp.min(jnp.where(mask, lax.iota(jnp.int32, n), n), axis=-1)
+    index = jnp.min(jnp.where(mask, _along_last(mask.ndim, n), n), axis=-1)
     return jnp.where(index == n, NONE, index)
 
 
 def best(mask: jax.Array, *keys: jax.Array) -> jax.Array:
-    """Finds the position with the smallest keys along the last axis, keys compared in the given order.
+    """Finds the position with the smallest keys along the last axis, keys compared in the given
+    order.
 
     Args:
       mask: bool `[..., n]`, who takes part.
@@ -86,7 +108,7 @@ def best(mask: jax.Array, *keys: jax.Array) -> jax.Array:
       int32 `[...]` position, `NONE` where nobody takes part.
     """
     for key in keys:
-        value = jnp.where(mask, key, NEVER)
+        value = jnp.where(mask, jnp.broadcast_to(key, mask.shape), NEVER)
         mask = mask & (value == jnp.min(value, axis=-1, keepdims=True))
     return first_true(mask)
 
@@ -105,8 +127,14 @@ def rank(mask: jax.Array, *keys: jax.Array) -> jax.Array:
     n = mask.shape[-1]
     index = lax.iota(jnp.int32, n)
     before = index[:, None] < index[None, :]  # [n, n], row comes before column
+    before = jnp.broadcast_to(before, (*mask.shape, n))
     for key in reversed(keys):
         key = jnp.broadcast_to(key, mask.shape)
         row, column = key[..., :, None], key[..., None, :]
         before = (row < column) | ((row == column) & before)
     return jnp.sum(before & mask[..., :, None], axis=-2, dtype=jnp.int32)
+
+
+def _along_last(ndim: int, size: int) -> jax.Array:
+    """Counts 0..size-1 along the last of `ndim` axes, the others of length 1."""
+    return lax.iota(jnp.int32, size).reshape((1,) * (ndim - 1) + (size,))

@@ -79,6 +79,8 @@ def show(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict) and value.keys() <= {"min", "max"}:
+        return "{" + ", ".join(f"{key}: {show(below)}" for key, below in value.items()) + "}"
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, int) and abs(value) >= 10**_SHOWN_WIDTH:
@@ -90,4 +92,4 @@ def show(value: Any) -> str:
 def dotted(path: Path) -> str:
     """Returns `scenario.agents[0].wallet` for `("scenario", "agents", 0, "wallet")`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".").replace("\n", " ")
+    return "".join(c if c.isprintable() else " " for c in text.removeprefix("."))

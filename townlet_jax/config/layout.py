@@ -1,6 +1,7 @@
 """`TownLayout`: the map and every table that a file declares. Traced, shared by all towns of a run.
 
-Tables are padded to the sizes of `TownShape`; padding rows hold `NONE` (or False, 0) and take part in nothing.
+Tables are padded to the sizes of `TownShape`; padding rows hold `NONE` (or False, 0) and take part
+in nothing.
 """
 
 import enum
@@ -79,8 +80,8 @@ class MapLayout:
     Attributes:
       tiles: int8 `[H, W]`, 0 floor, 1 wall, 2 door, 3 road, 4 grass; only walls are impassable.
       direction: int8 `[H, W, G]`, next step (N, E, S, W = 0-3) from a cell to a target, 4 = stay.
-      distance: int16 `[H, W, G]` [tile], steps from a cell to a target, 32767 unreachable. The target axis is
-        last, so that all targets seen from one cell are one contiguous row.
+      distance: int16 `[H, W, G]` [tile], steps from a cell to a target, 32767 unreachable. The
+        target axis is last, so that all targets seen from one cell are one contiguous row.
       entry: int32 `[4, 2]` [tile], cells where newcomers appear, (NONE, NONE) padding.
     """
 
@@ -127,12 +128,14 @@ class AffordanceLayout:
     """What can be done with an object.
 
     Attributes:
-      rate: float32 `[F, N + 1]` [1/tick], effect per tick on each need; column N = money paid out [money/tick].
+      rate: float32 `[F, N + 1]` [1/tick], effect per tick on each need; column N = money paid out
+        [money/tick].
       duration: int32 `[F]` [tick].
       types: bool `[F, OT]`, types that offer it.
       rows: bool `[F, O]`, object rows that offer it.
       price: int32 `[F]`, row of the price table, NONE = free.
-      stock_start, stock_finish: int32 `[F, S]` [units], change of the venue's stock at start and at finish.
+      stock_start, stock_finish: int32 `[F, S]` [units], change of the venue's stock at start and at
+        finish.
       flags: bool `[F, 3]`, by `Flag`.
       clause_attribute: int32 `[F, 4]`, `Attribute` or NONE for no clause.
       clause_kind: int32 `[F, 4]`, stock kind that a STOCK clause tests.
@@ -159,7 +162,8 @@ class StockLayout:
 
     Attributes:
       initial, restock, maximum: int32 `[V, S]` [units]; units/day for restock; unlimited = 2^30.
-      meals, raw_ingredients, cafe_meals: int32, kind index of these names, NONE if no venue has them.
+      meals, raw_ingredients, cafe_meals: int32, kind index of these names, NONE if no venue has
+        them.
     """
 
     initial: jax.Array
@@ -178,7 +182,8 @@ class JobLayout:
       num_jobs: int32; jobs 0..num_jobs-1 exist, in file order.
       site: int32 `[J]`, object row at the location that offers a work affordance, NONE = no site.
       location: int32 `[J, 2]` [tile], (NONE, NONE) = anywhere.
-      target: int32 `[J]`, row of the direction tables that leads to the site or location, NONE = none.
+      target: int32 `[J]`, row of the direction tables that leads to the site or location, NONE =
+        none.
       affordance: int32 `[J]`, lowest work affordance of the site's type, NONE without a site.
     """
 
@@ -226,7 +231,8 @@ class ActionLayout:
     """What the primitive 'use type k' actions mean.
 
     Attributes:
-      rows: bool `[num_actions - 7, O]`, rows of the type used by action 7 + k; `[0, O]` at option level.
+      rows: bool `[num_actions - 7, O]`, rows of the type used by action 7 + k; `[0, O]` at option
+        level.
     """
 
     rows: jax.Array
@@ -239,8 +245,8 @@ class ScheduleLayout:
     Attributes:
       has_schedule: bool `[A]`, residents that play rows instead of policy actions.
       length: int32 `[A]`, rows of each schedule, at least 1.
-      rows: int32 `[A, L, 3]`, (kind, target, affordance) as an intent; a move's target is a row of the
-        direction tables, a chat's a resident or NONE.
+      rows: int32 `[A, L, 3]`, (kind, target, affordance) as an intent; a move's target is a row of
+        the direction tables, a chat's a resident or NONE.
     """
 
     has_schedule: jax.Array
@@ -259,10 +265,11 @@ class ResidentLayout:
       job: int32 `[A]`, NONE = no job.
       traits: float32 `[A, 3]`; is_random_traits: bool `[A]`, traits assigned as for newcomers.
       profile: int32 `[A]`, row of the profile table or NONE.
-      is_tie: bool `[A, A]`; trust, familiarity, rivalry: float32 `[A, A]`, initial ties after capacity.
+      is_tie: bool `[A, A]`; trust, familiarity, rivalry: float32 `[A, A]`, initial ties after
+        capacity.
       is_fairness_on, is_mortality_on: bool.
-      halton: float32 `[n, 3]` in [0, 1), radical inverses of 1..n in bases 2, 3, 5; newcomers take rows in turn
-        and start again after n.
+      halton: float32 `[n, 3]` in [0, 1), radical inverses of 1..n in bases 2, 3, 5; newcomers take
+        rows in turn and start again after n.
     """
 
     is_resident: jax.Array

@@ -1,7 +1,8 @@
 """`TownParams`: every number that a rule reads. Traced, so changing a value never recompiles.
 
-Each group mirrors one section of the configuration file and is what one rule receives. All leaves are scalars
-unless an axis is given; gates are bool. Any leaf may carry a leading sweep axis outside this package.
+Each group mirrors one section of the configuration file and is what one rule receives. All leaves
+are scalars unless an axis is given; gates are bool. Any leaf may carry a leading sweep axis outside
+this package.
 """
 
 import jax
@@ -32,7 +33,8 @@ class MovementParams:
 
 @struct.dataclass
 class QueueParams:
-    """Queues and fairness (`queue.*`, `queue_fairness.*`, `conflict.rivalry.*_boost`, `world.require_range`).
+    """Queues and fairness (`queue.*`, `queue_fairness.*`, `conflict.rivalry.*_boost`,
+    `world.require_range`).
 
     Attributes:
       require_range: bool, whether distance matters for requests and starts.
@@ -158,7 +160,8 @@ class SlotParams:
     """Embedding slots (`embedding_allocator.*`).
 
     Attributes:
-      cooldown_ticks: int32 [tick]; reuse_warning_threshold: float32 [share], 0 disables the warning.
+      cooldown_ticks: int32 [tick]; reuse_warning_threshold: float32 [share], 0 disables the
+        warning.
     """
 
     cooldown_ticks: jax.Array
@@ -170,7 +173,8 @@ class PerturbationParams:
     """Perturbations (`perturbations.*`); P = specs, in file order.
 
     Attributes:
-      max_concurrent_events: int32; global_cooldown_ticks, per_agent_cooldown_ticks, grace_window_ticks,
+      max_concurrent_events: int32; global_cooldown_ticks, per_agent_cooldown_ticks,
+        grace_window_ticks,
         window_ticks: int32 [tick]; max_events_per_window: int32 [starts per spec], 0 = none.
       prob_per_day: float32 `[P]` [1/day]; cooldown_ticks: int32 `[P]` [tick].
       duration: int32 `[P, 2]` [tick]; magnitude: float32 `[P, 2]` [factor]; both inclusive ranges.
@@ -255,7 +259,8 @@ class BehaviorParams:
       thresholds: float32 `[N]` [level], below which the script serves a need.
       queue_detour_tiles, eat_out_bias_tiles: int32 [tile].
       decide_every: int32 [tick], window of a decision.
-      satisfied_level: float32 [level], options that serve a need above it are masked; >= 1 switches it off.
+      satisfied_level: float32 [level], options that serve a need above it are masked; >= 1 switches
+        it off.
       commit_ticks: int32 [tick], `policy_runtime.option_commit_ticks`, 0 = off.
       hard_need_level: float32 [level], a need below it breaks a commitment.
     """

@@ -1,7 +1,7 @@
 """What every part of the configuration schema is made of: sections and a few kinds of values.
 
-Sections are strict: no coercion but int to float, no unknown keys, no change after loading. Kinds of
-values that YAML writes in several ways are made one here, before validation.
+Sections are strict: no coercion but int to float, no unknown keys, no change after loading. What
+YAML writes in several ways is made one here, before validation.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from townlet_jax.config.errors import Path
 
 MAX_TICK = 2**30 - 1
 """Ticks and tick counts stay below 2^30, so that a sum of two fits int32."""
-LARGE = 1e9
+LARGE = 10**9
 """Bound of numbers that the specification leaves open above; keeps float32 finite."""
 
 
@@ -102,20 +102,20 @@ Cell = Annotated[
     Field(strict=False, json_schema_extra={"says": "[x, y], two ints in 0...63"}),
 ]
 
-_span_rules = (BeforeValidator(_span), AfterValidator(_ordered))
-_SPAN = "a number, [lo, hi] or {min, max} with lo <= hi"
+span_rules = (BeforeValidator(_span), AfterValidator(_ordered))
+SPAN = "a number, [lo, hi] or {min, max} with lo <= hi"
 TickSpan = Annotated[
     tuple[Ticks, Ticks],
-    *_span_rules,
-    Field(strict=False, json_schema_extra={"says": _SPAN + f", ints in 0...{MAX_TICK}"}),
+    *span_rules,
+    Field(strict=False, json_schema_extra={"says": SPAN + f", ints in 0...{MAX_TICK}"}),
 ]
 UnitSpan = Annotated[
     tuple[Unit, Unit],
-    *_span_rules,
-    Field(strict=False, json_schema_extra={"says": _SPAN + " in 0...1"}),
+    *span_rules,
+    Field(strict=False, json_schema_extra={"says": SPAN + " in 0...1"}),
 ]
 AmountSpan = Annotated[
     tuple[Amount, Amount],
-    *_span_rules,
-    Field(strict=False, json_schema_extra={"says": _SPAN + ", not negative"}),
+    *span_rules,
+    Field(strict=False, json_schema_extra={"says": SPAN + ", not negative"}),
 ]

@@ -2,27 +2,27 @@
 
 Built on the composer of `yaml.SafeLoader`: nothing in a file can name or run code. Scalars follow
 YAML 1.2: `on`, `off`, `yes`, `no` and `OFF` stay text, `3e-4` is a float, and `012`, `1:30` and
-`1_000` are text, not surprising ints. Keys are always text.
+`1_000` are text, not surprising ints. No number is infinite or NaN. Keys are always text.
 """
 
-import dataclasses
+import math
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
 from townlet_jax.config import errors
-from townlet_jax.config.errors import ConfigError, Note, Path, Problem
+from townlet_jax.config.document import Document, Mark
+from townlet_jax.config.errors import ConfigError, Path, Problem
 
 MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 64
-MAX_NODES = 250_000
+MAX_NODES = 100_000
 """Nodes after aliases are expanded; a file that grows past it is an alias bomb."""
 
 _TAG = "tag:yaml.org,2002:"
-_NUMBER = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
-_FLOAT = rf"{_NUMBER}|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+_FLOAT = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 SCALARS = {
     "null": re.compile(r"(?:~|null|Null|NULL|)\Z"),
     "bool": re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"),
@@ -31,60 +31,6 @@ SCALARS = {
     "merge": re.compile(r"<<\Z"),
 }
 """How plain scalars are recognised, in this order; anything else is text."""
-
-
-class Mark(NamedTuple):
-    """The place of a key or value; line and column are 1-based."""
-
-    file: str
-    line: int
-    column: int
-
-
-@dataclasses.dataclass
-class Document:
-    """A YAML tree of dicts, lists and scalars with the place of each key and value.
-
-    Attributes:
-      file: the file as the user named it.
-      data: the plain tree.
-      keys, values: place of each mapping key and of each value, by path from the root.
-      written: path as written in the file, by canonical path, for values that were moved.
-    """
-
-    file: str
-    data: Any
-    keys: dict[Path, Mark] = dataclasses.field(default_factory=dict)
-    values: dict[Path, Mark] = dataclasses.field(default_factory=dict)
-    written: dict[Path, Path] = dataclasses.field(default_factory=dict)
-
-    def place(self, path: Path, at_key: bool = False) -> Mark:
-        """Returns the place of a value (or its key), or of the nearest enclosing value."""
-        if at_key and path in self.keys:
-            return self.keys[path]
-        for end in range(len(path), -1, -1):
-            if path[:end] in self.values:
-                return self.values[path[:end]]
-        return Mark(self.file, 1, 1)
-
-    def mark(self, path: Path) -> tuple[int, int]:
-        """Returns (line, column) of the value at `path`."""
-        return self.place(path)[1:]
-
-    def spelled(self, path: Path) -> str:
-        """Returns the dotted path as the user wrote it, aliases and all."""
-        for end in range(len(path), 0, -1):
-            if path[:end] in self.written:
-                return errors.dotted(self.written[path[:end]] + path[end:])
-        return errors.dotted(path)
-
-    def problem(self, path: Path, message: str, at_key: bool = False) -> Problem:
-        """Returns a problem of the value (or key) at `path`."""
-        return Problem(*self.place(path, at_key), self.spelled(path), message)
-
-    def note(self, path: Path, message: str, at_key: bool = False) -> Note:
-        """Returns a note about the value (or key) at `path`."""
-        return Note(*self.place(path, at_key), self.spelled(path), message)
 
 
 def read(path: str | Any) -> Document:
@@ -146,6 +92,10 @@ def _one_line(error: yaml.MarkedYAMLError) -> str:
     return "is not YAML: " + " ".join(", ".join(parts).split())
 
 
+def _is_text(value: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in value)
+
+
 class _Loader(yaml.SafeLoader):
     """The safe composer with YAML 1.2 scalars and a limit on nesting."""
 
@@ -167,7 +117,7 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """Ends the building of a tree that would not end by itself."""
 
 
@@ -186,7 +136,7 @@ class _Builder:
         """Returns the plain data of a tree; faults end up in `problems`."""
         try:
             return self._value(root, path)
-        except _Refused:
+        except _RefusedError:
             return None
 
     def _value(self, node: yaml.Node, path: Path) -> Any:
@@ -195,7 +145,7 @@ class _Builder:
         known = (_TAG + "map", _TAG + "seq", _TAG + "str", *(_TAG + name for name in SCALARS))
         value: Any = None
         if node.tag not in known or isinstance(node, yaml.ScalarNode) == node.tag.endswith(
-            ("map", "seq")
+            (":map", ":seq")
         ):
             tag = node.tag.removeprefix(_TAG)
             self._fault(node, path, f"tag {errors.show(tag)} is not allowed here; use plain YAML")
@@ -203,7 +153,7 @@ class _Builder:
             value = self._mapping(node, path)
         elif isinstance(node, yaml.SequenceNode):
             value = [self._value(child, (*path, i)) for i, child in enumerate(node.value)]
-        else:
+        elif isinstance(node, yaml.ScalarNode):
             value = self._scalar(node, path)
         self._open.discard(id(node))
         return value
@@ -212,11 +162,11 @@ class _Builder:
         self._num_nodes += 1
         if id(node) in self._open:
             self._fault(node, path, "an alias refers to the value that contains it")
-            raise _Refused
+            raise _RefusedError
         if self._num_nodes > MAX_NODES or len(path) > MAX_DEPTH:
             self.problems.clear()
             self._fault(node, (), f"aliases expand to more than {MAX_NODES} values")
-            raise _Refused
+            raise _RefusedError
         if not isinstance(node, yaml.ScalarNode):
             self._open.add(id(node))
 
@@ -224,7 +174,11 @@ class _Builder:
         seen: dict[str, yaml.Node] = {}
         result: dict[str, Any] = {}
         for key, value in self._pairs(node, path):
-            if not isinstance(key, yaml.ScalarNode) or not key.value.strip():
+            if (
+                not isinstance(key, yaml.ScalarNode)
+                or not key.value.strip()
+                or not _is_text(key.value)
+            ):
                 self._fault(key, path, "a key must be a name")
                 continue
             name = key.value
@@ -237,9 +191,7 @@ class _Builder:
             result[name] = self._value(value, (*path, name))
         return result
 
-    def _pairs(
-        self, node: yaml.MappingNode, path: Path
-    ) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    def _pairs(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[yaml.Node, yaml.Node]]:
         """Yields own pairs, then those of merge keys that no earlier pair hides."""
         merged = [value for key, value in node.value if key.tag == _TAG + "merge"]
         own = [pair for pair in node.value if pair[0].tag != _TAG + "merge"]
@@ -262,6 +214,8 @@ class _Builder:
         text = node.value
         kind = node.tag.removeprefix(_TAG)
         if kind in ("str", "merge"):
+            if not _is_text(text):
+                self._fault(node, path, "holds half of a surrogate pair, which is not text")
             return text
         if not SCALARS[kind].match(text) and not (kind == "float" and SCALARS["int"].match(text)):
             self._fault(node, path, f"{errors.show(text)} is not of type {kind}")
@@ -271,8 +225,10 @@ class _Builder:
                 self._fault(node, path, "an int of more than 400 digits")
                 return None
             return int(text)
+        if kind == "float" and not math.isfinite(float(text)):
+            self._fault(node, path, f"{errors.show(text)} is too large for a number")
         if kind == "float":
-            return float(re.sub(r"\.(?=[inINfF]|nan)", "", text.lower()))
+            return float(text)
         return text.lower() == "true" if kind == "bool" else None
 
     def _mark(self, node: yaml.Node) -> Mark:

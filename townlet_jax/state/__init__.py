@@ -1,4 +1,4 @@
-"""What changes from tick to tick: one dataclass per noun, each with one constructor `empty(shape)`."""
+"""What changes from tick to tick: one dataclass per noun, each with one constructor."""
 
 import jax
 from flax import struct
@@ -16,15 +16,15 @@ from townlet_jax.state.queues import Queues, Use, empty_queues, empty_use
 from townlet_jax.state.relationships import Relationships, TieDrop, TieEvent, empty_relationships
 
 __all__ = [
-    "Agents", "Clock", "Counter", "Economy", "Employment", "ExitReason", "Lifecycle", "Metrics", "Needs",
-    "Perturbations", "Purpose", "Queues", "Relationships", "Slots", "Status", "Stream", "TieDrop", "TieEvent",
-    "Total", "TownState", "Use", "empty",
+    "Agents", "Clock", "Counter", "Economy", "Employment", "ExitReason", "Lifecycle", "Metrics",
+    "Needs", "Perturbations", "Purpose", "Queues", "Relationships", "Slots", "Status", "Stream",
+    "TieDrop", "TieEvent", "Total", "TownState", "Use", "empty",
 ]  # fmt: skip
 
 
 @struct.dataclass
 class TownState:
-    """A complete town: with the same parameters and layout, everything that follows is determined by it."""
+    """A complete town: with parameters and layout, it determines everything that follows."""
 
     clock: Clock
     agents: Agents

@@ -1,4 +1,4 @@
-"""What happened in a tick: fixed-shape masks, grouped by rule. Rewards, ties, counters and records consume them."""
+"""What happened in a tick: fixed-shape masks, grouped by rule."""
 
 import enum
 
@@ -98,10 +98,11 @@ class EmploymentEvents:
       absent, departed: bool `[A]`.
       shift_closed, shift_closed_late: bool `[A]`, a shift ended this tick; with a late start.
       helped, took: bool `[A, A]`, [late or absent resident, co-worker].
-      exit_pending, exit_requested, exit_deferred: bool `[A]`.
+      exit_pending, exit_requested, exit_deferred, exit_processed: bool `[A]`.
       exit_overflow: int32, residents pending when the queue limit was passed, 0 = not passed.
       wage_paid, wage_withheld: float32 `[A]` [money] of this tick.
-      first_presence: int32 `[A]` [tick] delay at the first presence of a shift, NONE = not this tick.
+      first_presence: int32 `[A]` [tick] delay at the first presence of a shift, NONE = not this
+        tick.
     """
 
     late_start: jax.Array
@@ -114,6 +115,7 @@ class EmploymentEvents:
     exit_pending: jax.Array
     exit_requested: jax.Array
     exit_deferred: jax.Array
+    exit_processed: jax.Array
     exit_overflow: jax.Array
     wage_paid: jax.Array
     wage_withheld: jax.Array
@@ -178,7 +180,8 @@ class RelationshipEvents:
 
     Attributes:
       evicted: int32 `[A, 4]`, ties dropped by owner and `TieDrop`.
-      settled_trust, settled_familiarity: float32 `[A]`, tie towards this tick's chat partner before decay.
+      settled_trust, settled_familiarity: float32 `[A]`, tie towards this tick's chat partner before
+        decay.
     """
 
     evicted: jax.Array

@@ -50,10 +50,11 @@ class Metrics:
       above_floor_ticks: int32 `[A]` [tick] in a row with every need above the floor.
       employed_ticks: int32 `[A]` [tick] since hiring.
       service_ticks: int32 `[A]` [tick] since hiring or the last absent shift.
-      num_shifts, num_late_shifts: int32 `[A]`, closed shifts since arrival; of these, with a late start.
+      num_shifts, num_late_shifts: int32 `[A]`, closed shifts since arrival; of these, with a late
+        start.
       counters: int32 `[A, 8]`, by `Counter`; reset at arrival.
-      totals: int32 `[15]`, by `Total`. Sums of fractions are kept as integers (intensity in quarters, chat
-        quality in 1/1024), so that they never depend on the order of a sum.
+      totals: int32 `[15]`, by `Total`. Sums of fractions are kept as integers (intensity in
+        quarters, chat quality in 1/1024), so that they never depend on the order of a sum.
     """
 
     above_floor_ticks: jax.Array

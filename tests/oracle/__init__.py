@@ -1,0 +1,1 @@
+"""A plain-Python twin of one tick, written from the specification alone."""

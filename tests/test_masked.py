@@ -1,0 +1,51 @@
+"""Array helpers against NumPy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from townlet_jax import masked
+
+BEST = jax.jit(masked.best)
+RANK = jax.jit(masked.rank)
+keys = st.lists(st.integers(0, 3), min_size=5, max_size=5)
+masks = st.lists(st.booleans(), min_size=5, max_size=5)
+
+
+@given(masks, keys, keys)
+def test_best_is_the_first_of_a_stable_sort(mask, first, second):
+    order = [i for i in np.lexsort((second, first)) if mask[i]]
+    found = BEST(jnp.array(mask), jnp.array(first, jnp.int32), jnp.array(second, jnp.int32))
+    assert found == (order[0] if order else masked.NONE)
+
+
+@given(masks, keys, keys)
+def test_rank_counts_those_before(mask, first, second):
+    order = [i for i in np.lexsort((second, first)) if mask[i]]
+    found = RANK(jnp.array(mask), jnp.array(first, jnp.int32), jnp.array(second, jnp.int32))
+    assert [int(found[i]) for i in order] == list(range(len(order)))
+
+
+def test_pick_takes_rows_and_a_default():
+    table = jnp.array([[1, 2], [3, 4]], jnp.int32)
+    np.testing.assert_array_equal(
+        masked.pick(table, jnp.array([1, -1, 0], jnp.int32), 9), [[3, 4], [9, 9], [1, 2]]
+    )
+
+
+def test_one_hot_of_none_is_empty():
+    np.testing.assert_array_equal(
+        masked.one_hot(jnp.array([2, -1], jnp.int32), 3), [[0, 0, 1], [0, 0, 0]]
+    )
+
+
+@given(st.floats(-1, 1, width=32), st.floats(-1, 1, width=32), st.floats(-1, 1, width=32))
+def test_a_rounded_product_is_the_same_inside_and_outside_of_jit(a, b, c):
+    def f(a, b, c):
+        return c + masked.rounded(a * b)
+
+    args = [jnp.float32(x) for x in (a, b, c)]
+    assert jax.jit(f)(*args) == f(*args)
+    assert abs(masked.rounded(args[0] * args[1]) - args[0] * args[1]) <= 2.0**-23 * abs(a * b) + 1e-38

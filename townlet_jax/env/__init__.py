@@ -1,0 +1,1 @@
+"""Many towns at once, and what drives them."""

@@ -1,0 +1,144 @@
+"""Thousands of towns side by side: the only place with a town axis.
+
+Town i of a batch has seed `seed + i` and lives as it would alone. Towns are split over all devices;
+each device runs its share without talking to the others.
+"""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jax import lax
+from jax.sharding import Mesh, PartitionSpec
+
+from townlet_jax.config.layout import TownLayout
+from townlet_jax.config.params import TownParams
+from townlet_jax.config.shape import TownShape
+from townlet_jax.config.town import Town
+from townlet_jax.state import TownState
+from townlet_jax.state.events import TickEvents
+from townlet_jax.town.decide import Decision, decide, settle, undecided
+from townlet_jax.town.init import init
+from townlet_jax.town.policies import POLICIES
+from townlet_jax.town.step import step
+
+
+@struct.dataclass
+class Towns:
+    """A batch of towns.
+
+    Attributes:
+      state: the towns, every leaf with a leading axis `[E]`.
+      decision: what their residents are set on, likewise.
+    """
+
+    state: TownState
+    decision: Decision
+
+
+def start(town: Town, seed: int, num_towns: int) -> Towns:
+    """Builds fresh towns.
+
+    Args:
+      town: a loaded configuration.
+      seed: seed of town 0; town i has `seed + i`, modulo 2^31.
+      num_towns: E.
+    """
+    seeds = jnp.asarray((seed + np.arange(num_towns)) % 2**31, jnp.uint32)
+    return _starter(town.shape)(seeds, town.params, town.layout)
+
+
+def advance(town: Town, policy: str, towns: Towns, num_ticks: int) -> Towns:
+    """Runs towns under a built-in policy. One compile per number of ticks and towns.
+
+    Args:
+      town: the loaded configuration the towns were started with.
+      policy: name in `POLICIES`.
+      towns: `[E]` towns; their buffers are given up.
+      num_ticks: T.
+    """
+    num_towns = towns.state.clock.tick.shape[0]
+    run = _runner(town.shape, policy, num_ticks, _num_shards(num_towns))
+    return run(towns, town.params, town.layout)
+
+
+def watch(town: Town, policy: str, towns: Towns, num_ticks: int) -> tuple[Towns, TickEvents]:
+    """Runs a single town and keeps what happened.
+
+    Args:
+      town: the loaded configuration.
+      policy: name in `POLICIES`.
+      towns: one town, `E = 1`.
+      num_ticks: T.
+
+    Returns:
+      towns; events, every leaf with a leading axis `[T]`.
+    """
+    return _watcher(town.shape, policy, num_ticks)(towns, town.params, town.layout)
+
+
+def live(
+    shape: TownShape, policy: str, towns: Towns, params: TownParams, layout: TownLayout
+) -> tuple[Towns, TickEvents]:
+    """Lives one tick of one town under a policy; no town axis.
+
+    Args:
+      shape: static sizes.
+      policy: name in `POLICIES`.
+      towns: one town without a leading axis.
+      params, layout: the town's numbers and tables.
+    """
+    state, decision = towns.state, towns.decision
+    decision, action = decide(shape, POLICIES[policy], decision, state, params, layout)
+    state, events = step(shape, state, action, None, params, layout)
+    decision = settle(shape, decision, state, events, params, layout)
+    return Towns(state=state, decision=decision), events
+
+
+def _num_shards(num_towns: int) -> int:
+    """The most devices over which the towns can be split evenly."""
+    return max(n for n in range(1, jax.device_count() + 1) if num_towns % n == 0)
+
+
+@functools.cache
+def _starter(shape: TownShape) -> Callable[..., Towns]:
+    def start_one(seed: jax.Array, params: TownParams, layout: TownLayout) -> Towns:
+        return Towns(
+            state=init(shape, jax.random.key(seed), params, layout), decision=undecided(shape)
+        )
+
+    return jax.jit(jax.vmap(start_one, in_axes=(0, None, None)))
+
+
+@functools.cache
+def _runner(shape: TownShape, policy: str, num_ticks: int, num_shards: int) -> Callable[..., Towns]:
+    def run(towns: Towns, params: TownParams, layout: TownLayout) -> Towns:
+        def body(towns: Towns, _: None) -> tuple[Towns, None]:
+            lived = functools.partial(live, shape, policy)
+            return jax.vmap(lived, in_axes=(0, None, None))(towns, params, layout)[0], None
+
+        return lax.scan(body, towns, None, length=num_ticks)[0]
+
+    mesh = Mesh(np.array(jax.devices()[:num_shards]), ("towns",))
+    towns, shared = PartitionSpec("towns"), PartitionSpec()
+    sharded = jax.shard_map(
+        run, mesh=mesh, in_specs=(towns, shared, shared), out_specs=towns, check_vma=False
+    )
+    return jax.jit(sharded, donate_argnums=0)
+
+
+@functools.cache
+def _watcher(
+    shape: TownShape, policy: str, num_ticks: int
+) -> Callable[..., tuple[Towns, TickEvents]]:
+    def run(towns: Towns, params: TownParams, layout: TownLayout) -> tuple[Towns, TickEvents]:
+        def body(town: Towns, _: None) -> tuple[Towns, TickEvents]:
+            return live(shape, policy, town, params, layout)
+
+        town, events = lax.scan(body, jax.tree.map(lambda x: x[0], towns), None, length=num_ticks)
+        return jax.tree.map(lambda x: x[None], town), events
+
+    return jax.jit(run)

@@ -1,0 +1,106 @@
+"""Runs towns chunk by chunk on behalf of a script, and watches one of them if asked to."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import jax
+
+from townlet_jax.config.town import Town
+from townlet_jax.env import batch
+from townlet_jax.ops.events import Record, decode
+from townlet_jax.ops.host import fetch
+from townlet_jax.ops.labels import labels
+from townlet_jax.ops.stopwatch import CompileClock
+from townlet_jax.ops.summary import Run, summarise
+from townlet_jax.state import TownState
+
+CHUNK = 360
+"""Ticks per compiled chunk; the rest of a run is a second one, so there are at most two."""
+
+Listener = Callable[[list[Record]], None]
+"""Receives the records of a chunk of the watched town."""
+
+
+class Simulation:
+    """Towns that live under a built-in policy.
+
+    Attributes:
+      num_ticks: [tick] lived so far.
+      run_seconds, compile_seconds: [s] spent living and compiling; watching a copy counts for
+        neither.
+    """
+
+    def __init__(
+        self, town: Town, policy: str, seed: int, num_towns: int, listener: Listener | None = None
+    ):
+        """Starts fresh towns.
+
+        Args:
+          town: the loaded configuration.
+          policy: name of a built-in policy.
+          seed: of town 0; town i has `seed + i`.
+          num_towns: E.
+          listener: receives what happens in town 0. Of several towns it is a copy that is watched,
+            which lives the same life.
+        """
+        self.num_ticks, self.run_seconds, self.compile_seconds = 0, 0.0, 0.0
+        self._town, self._policy, self._seed, self._listener = town, policy, seed, listener
+        self._labels = labels(town)
+        self._towns = batch.start(town, seed, num_towns)
+        is_copied = listener is not None and num_towns > 1
+        self._copy = batch.start(town, seed, 1) if is_copied else None
+
+    def advance(self, num_ticks: int) -> None:
+        """Lives so many ticks; one compile per number."""
+        with CompileClock() as clock:
+            start = time.perf_counter()
+            if self._listener is None or self._copy is not None:
+                towns = batch.advance(self._town, self._policy, self._towns, num_ticks)
+                self._towns = jax.block_until_ready(towns)
+            else:
+                self._towns = self._watch(self._towns, num_ticks)
+            compile_seconds = clock.seconds()
+            self.run_seconds += time.perf_counter() - start - compile_seconds
+            self.compile_seconds += compile_seconds
+        if self._copy is not None:
+            self._copy = self._watch(self._copy, num_ticks)
+        self.num_ticks += num_ticks
+
+    def fetch(self) -> TownState:
+        """Returns the towns as they are now, numpy leaves `[E, ...]`."""
+        return fetch(self._towns.state)
+
+    def report(self, limit: int) -> dict[str, object]:
+        """Returns the figures of the run so far, see `summary.summarise`.
+
+        Args:
+          limit: [tick] that were asked for.
+        """
+        towns = self.fetch()
+        run = Run(
+            policy=self._policy,
+            seed=self._seed,
+            num_towns=towns.clock.tick.shape[0],
+            num_ticks=self.num_ticks,
+            limit=limit,
+            run_seconds=self.run_seconds,
+            compile_seconds=self.compile_seconds,
+        )
+        return summarise(self._town, towns, kpis(self._town, self._towns.state), run)
+
+    def _watch(self, towns: batch.Towns, num_ticks: int) -> batch.Towns:
+        """Lives so many ticks of a single town and tells the listener."""
+        generation = jax.device_get(towns.state.agents.generation)[0]
+        towns, events = batch.watch(self._town, self._policy, towns, num_ticks)
+        records = decode(fetch(events), self._labels, generation, self.num_ticks)
+        assert self._listener is not None
+        self._listener(records)
+        return towns
+
+
+def chunks(num_ticks: int) -> Iterator[int]:
+    """Yields lengths of chunks that add up to a number of ticks; at most two differ."""
+    for _ in range(num_ticks // CHUNK):
+        yield CHUNK
+    if num_ticks % CHUNK:
+        yield num_ticks % CHUNK

@@ -1,0 +1,338 @@
+"""The tie store: directed ties that grow by events, compete for few places, fade and are forgotten.
+
+All planes are `[holder, partner]`. Values are exactly 0 and ticks `LONG_AGO` wherever there is no tie.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from townlet_jax.config.params import RelationshipParams
+from townlet_jax.masked import LONG_AGO, computed_once, one_hot, pick, rounded
+from townlet_jax.state.clock import Now
+from townlet_jax.state.events import RelationshipEvents
+from townlet_jax.state.relationships import Relationships, TieDrop
+
+OFF = 0
+"""Relationship stage in which only rivalry moves."""
+
+
+def avoid_level(profile: jax.Array, params: RelationshipParams) -> jax.Array:
+    """Returns the rivalry from which residents avoid another: `min(max_rivalry, avoid_threshold tolerance)`.
+
+    Args:
+      profile: int32 `[A]`, NONE = free traits, tolerance 1.
+      params: tie parameters; without the gate of the profiles everybody has the common threshold.
+
+    Returns:
+      float32 `[A]` [level].
+    """
+    tolerance = pick(params.profile_tolerance, profile, 1.0)
+    own = jnp.minimum(params.max_rivalry, params.avoid_threshold * tolerance)
+    return jnp.where(params.has_profile_tolerance, own, params.avoid_threshold)
+
+
+def step(
+    relationships: Relationships,
+    delta: tuple[jax.Array, jax.Array, jax.Array],
+    listener: jax.Array,
+    removed: jax.Array,
+    traits: jax.Array,
+    now: Now,
+    ticks_per_day: jax.Array,
+    params: RelationshipParams,
+    max_edges: int,
+) -> tuple[Relationships, RelationshipEvents]:
+    """Runs the tie step of a tick: move and clamp > capacity > settled values > decay > drop > count.
+
+    Args:
+      relationships: ties.
+      delta: trust, familiarity, rivalry, float32 `[A, A]` [level], what the tick's events do.
+      listener: int32 `[A]`, listener by speaker of this tick's chats, NONE = opened none.
+      removed: int32 `[A]`, ties lost to removals at the start of this tick.
+      traits: float32 `[A, 3]` in [-1, 1].
+      now: the moment.
+      ticks_per_day: int32 [tick].
+      params: tie parameters.
+      max_edges: K, static bound of the ties per resident.
+
+    Returns:
+      relationships; the events, with the values towards the chat partner before decay.
+    """
+    moved = computed_once(move(relationships, delta, now, params))
+    is_kept = computed_once(within_capacity(moved, params, max_edges))
+    spoke = one_hot(listener, listener.shape[0])
+    is_settled = (spoke | spoke.T) & is_kept
+    faded = computed_once(fade(moved, traits, params))
+    is_strong = jnp.maximum(jnp.abs(faded.trust), jnp.abs(faded.familiarity))
+    is_alive = jnp.maximum(is_strong, jnp.abs(faded.rivalry)) > params.eviction_threshold
+    is_new = moved.formed_tick == now.tick
+    num_dropped = [jnp.zeros_like(removed)] * len(TieDrop)
+    num_dropped[TieDrop.CAPACITY] = _count(moved.is_tie & ~is_kept & ~is_new)
+    num_dropped[TieDrop.DECAY] = _count(is_kept & ~is_alive & ~is_new)
+    num_dropped[TieDrop.REMOVED] = removed
+    num_dropped[TieDrop.REFUSED] = _count(moved.is_tie & ~(is_kept & is_alive) & is_new)
+    events = RelationshipEvents(
+        evicted=jnp.stack(num_dropped, axis=1),
+        settled_trust=jnp.sum(jnp.where(is_settled, moved.trust, 0.0), axis=1),
+        settled_familiarity=jnp.sum(jnp.where(is_settled, moved.familiarity, 0.0), axis=1),
+    )
+    faded = keep(faded, is_kept & is_alive)
+    return count(faded, events.evicted, now, ticks_per_day, params), events
+
+
+def move(
+    relationships: Relationships,
+    delta: tuple[jax.Array, jax.Array, jax.Array],
+    now: Now,
+    params: RelationshipParams,
+) -> Relationships:
+    """Adds the deltas, clamps once, and forms ties where a value other than 0 remains.
+
+    Args:
+      relationships: ties.
+      delta: trust, familiarity, rivalry, float32 `[A, A]` [level]; at stage OFF the first two count as 0.
+      now: the moment.
+      params: tie parameters.
+    """
+    is_on = params.stage != OFF
+    d_trust = jnp.where(is_on, delta[0], 0.0)
+    d_familiarity = jnp.where(is_on, delta[1], 0.0)
+    is_touched = (d_trust != 0) | (d_familiarity != 0) | (delta[2] != 0)
+    trust = jnp.clip(relationships.trust + d_trust, -1.0, 1.0)
+    familiarity = jnp.clip(relationships.familiarity + d_familiarity, -1.0, 1.0)
+    rivalry = jnp.clip(relationships.rivalry + delta[2], params.min_rivalry, params.max_rivalry)
+    has_value = (trust != 0) | (familiarity != 0) | (rivalry != 0)
+    is_born = ~relationships.is_tie & is_touched & has_value
+    is_tie = relationships.is_tie | is_born
+    return relationships.replace(
+        trust=jnp.where(is_tie, trust, 0.0),
+        familiarity=jnp.where(is_tie, familiarity, 0.0),
+        rivalry=jnp.where(is_tie, rivalry, 0.0),
+        is_tie=is_tie,
+        formed_tick=jnp.where(is_born, now.tick, relationships.formed_tick),
+        last_event_tick=jnp.where(is_touched & is_tie, now.tick, relationships.last_event_tick),
+    )
+
+
+def within_capacity(
+    relationships: Relationships, params: RelationshipParams, max_edges: int
+) -> jax.Array:
+    """Chooses the ties that each holder has room for: reserved rivals first, then by strength, age, slot.
+
+    Args:
+      relationships: ties.
+      params: tie parameters.
+      max_edges: K.
+
+    Returns:
+      bool `[A, A]`.
+    """
+    capacity = jnp.clip(params.effective_capacity, 0, max_edges)
+    is_tie, rivalry = relationships.is_tie, relationships.rivalry
+    strength = jnp.abs(relationships.trust) + jnp.abs(relationships.familiarity) + jnp.abs(rivalry)
+    is_rival = is_tie & (rivalry > 0)
+    rival_place = _place(rivalry, is_rival, relationships.formed_tick)
+    is_reserved = is_rival & (rival_place < jnp.minimum(params.reserve_rivals, capacity))
+    strength = jnp.where(is_reserved, jnp.inf, strength)
+    return is_tie & (_place(strength, is_tie, relationships.formed_tick) < capacity)
+
+
+def fade(
+    relationships: Relationships, traits: jax.Array, params: RelationshipParams
+) -> Relationships:
+    """Fades every tie by one tick: trust and familiarity by a share, rivalry by an amount.
+
+    Args:
+      relationships: ties.
+      traits: float32 `[A, 3]`; with the modifiers on, forgiving holders forget grudges faster.
+      params: tie parameters.
+    """
+    haste = 1 + rounded(params.forgiveness_decay * traits[:, 1])
+    amount = jnp.where(
+        params.has_modifiers, rounded(params.rivalry_decay * haste), params.rivalry_decay
+    )
+    return relationships.replace(
+        trust=relationships.trust * (1 - params.trust_decay),
+        familiarity=relationships.familiarity * (1 - params.familiarity_decay),
+        rivalry=_shrunk(relationships, amount[:, None], params),
+    )
+
+
+def keep(relationships: Relationships, is_kept: jax.Array) -> Relationships:
+    """Clears all ties but those kept; ticks of chats stay.
+
+    Args:
+      relationships: ties.
+      is_kept: bool `[A, A]`.
+    """
+    return relationships.replace(
+        trust=jnp.where(is_kept, relationships.trust, 0.0),
+        familiarity=jnp.where(is_kept, relationships.familiarity, 0.0),
+        rivalry=jnp.where(is_kept, relationships.rivalry, 0.0),
+        is_tie=is_kept,
+        formed_tick=jnp.where(is_kept, relationships.formed_tick, LONG_AGO),
+        last_event_tick=jnp.where(is_kept, relationships.last_event_tick, LONG_AGO),
+    )
+
+
+def count(
+    relationships: Relationships,
+    evicted: jax.Array,
+    now: Now,
+    ticks_per_day: jax.Array,
+    params: RelationshipParams,
+) -> Relationships:
+    """Counts this tick's evictions in the window and the day, and sets the churn rate on the day's last tick.
+
+    `churn_rate = (capacity + decay of the day) / max(1, tie ticks / ticks_per_day)`.
+
+    Args:
+      relationships: ties after the tick.
+      evicted: int32 `[A, 4]`, by owner and `TieDrop`.
+      now: the moment; the window rolls by its tick, the day by its tick of day.
+      ticks_per_day: int32 [tick].
+      params: tie parameters.
+    """
+    is_rolling = (now.tick % params.churn_window_ticks == 0) & (now.tick > 0)
+    is_first = now.tick_of_day == 0
+    window, today = relationships.evictions_window, relationships.evictions_today
+    today = jnp.where(is_first, 0, today) + evicted
+    num_ties = jnp.sum(relationships.is_tie, dtype=jnp.int32)
+    tie_ticks = jnp.where(is_first, 0, relationships.tie_ticks_today) + num_ties
+    num_lost = jnp.sum(today[:, TieDrop.CAPACITY] + today[:, TieDrop.DECAY])
+    mean_ties = tie_ticks.astype(jnp.float32) / ticks_per_day.astype(jnp.float32)
+    rate = num_lost.astype(jnp.float32) / jnp.maximum(mean_ties, 1.0)
+    return relationships.replace(
+        evictions_previous=jnp.where(is_rolling, window, relationships.evictions_previous),
+        evictions_window=jnp.where(is_rolling, 0, window) + evicted,
+        evictions_today=today,
+        tie_ticks_today=tie_ticks,
+        churn_rate=jnp.where(
+            now.tick_of_day == ticks_per_day - 1, rate, relationships.churn_rate
+        ),
+    )
+
+
+def remove(relationships: Relationships, is_removed: jax.Array) -> tuple[Relationships, jax.Array]:
+    """Clears all ties and chat ticks of and towards residents that leave.
+
+    Args:
+      relationships: ties.
+      is_removed: bool `[A]`.
+
+    Returns:
+      relationships; removed: int32 `[A]`, ties lost by those who stay, for `step` of the same tick.
+    """
+    is_gone = is_removed[:, None] | is_removed[None, :]
+    lost = relationships.is_tie & ~is_removed[:, None] & is_removed[None, :]
+    cleared = keep(relationships, relationships.is_tie & ~is_gone)
+    last_chat_tick = jnp.where(is_gone, LONG_AGO, relationships.last_chat_tick)
+    return cleared.replace(last_chat_tick=last_chat_tick), _count(lost)
+
+
+def set_tie(
+    relationships: Relationships,
+    holder: jax.Array,
+    partner: jax.Array,
+    channel: jax.Array,
+    value: jax.Array,
+    now: Now,
+    params: RelationshipParams,
+) -> Relationships:
+    """Writes one value of one tie, clamped; forms the tie if it was absent and the value is not 0.
+
+    Args:
+      relationships: ties.
+      holder, partner: int32, two different residents; NONE changes nothing.
+      channel: int32, 0 trust, 1 familiarity, 2 rivalry.
+      value: float32 [level].
+      now: the moment.
+      params: tie parameters.
+    """
+    slots = jnp.arange(relationships.is_tie.shape[0], dtype=jnp.int32)
+    is_rivalry = channel == 2
+    low = jnp.where(is_rivalry, params.min_rivalry, -1.0)
+    value = jnp.clip(value, low, jnp.where(is_rivalry, params.max_rivalry, 1.0))
+    is_meant = (slots == holder)[:, None] & (slots == partner)[None, :]
+    is_written = is_meant & (relationships.is_tie | (value != 0))
+    is_born = is_written & ~relationships.is_tie
+    return relationships.replace(
+        trust=jnp.where(is_written & (channel == 0), value, relationships.trust),
+        familiarity=jnp.where(is_written & (channel == 1), value, relationships.familiarity),
+        rivalry=jnp.where(is_written & is_rivalry, value, relationships.rivalry),
+        is_tie=relationships.is_tie | is_born,
+        formed_tick=jnp.where(is_born, now.tick, relationships.formed_tick),
+        last_event_tick=jnp.where(is_written, now.tick, relationships.last_event_tick),
+    )
+
+
+def fade_rivalry(
+    relationships: Relationships, is_pair: jax.Array, ticks: jax.Array, params: RelationshipParams
+) -> Relationships:
+    """Fades grudges by many ticks at once, without the holder's forgiveness.
+
+    Args:
+      relationships: ties.
+      is_pair: bool `[A, A]`, ties concerned.
+      ticks: int32 [tick] >= 0.
+      params: tie parameters.
+    """
+    amount = rounded(params.rivalry_decay * ticks.astype(jnp.float32))
+    return _write_rivalry(relationships, is_pair, _shrunk(relationships, amount, params))
+
+
+def reset_rivalry(
+    relationships: Relationships, is_pair: jax.Array, params: RelationshipParams
+) -> Relationships:
+    """Sets grudges to `clip(0, min_rivalry, max_rivalry)`.
+
+    Args:
+      relationships: ties.
+      is_pair: bool `[A, A]`, ties concerned.
+      params: tie parameters.
+    """
+    none = jnp.clip(jnp.float32(0), params.min_rivalry, params.max_rivalry)
+    return _write_rivalry(relationships, is_pair, jnp.full_like(relationships.rivalry, none))
+
+
+def _write_rivalry(
+    relationships: Relationships, is_pair: jax.Array, rivalry: jax.Array
+) -> Relationships:
+    is_written = relationships.is_tie & is_pair
+    return relationships.replace(rivalry=jnp.where(is_written, rivalry, relationships.rivalry))
+
+
+def _shrunk(
+    relationships: Relationships, amount: jax.Array, params: RelationshipParams
+) -> jax.Array:
+    """Moves rivalry towards 0 by an amount, clamped, float32 `[A, A]`."""
+    size = jnp.maximum(jnp.abs(relationships.rivalry) - amount, 0.0)
+    return jnp.clip(
+        jnp.sign(relationships.rivalry) * size, params.min_rivalry, params.max_rivalry
+    )
+
+
+def _place(value: jax.Array, takes_part: jax.Array, formed_tick: jax.Array) -> jax.Array:
+    """Counts the ties that come before each one in its row, int32 `[A, A]`.
+
+    Larger value first, then older, then lower slot. Floats >= 0 order like their bits, and with integers
+    `x > y or (x == y and first)` is `x + first > y`.
+    """
+    num_agents = value.shape[0]
+    bits = lax.bitcast_convert_type(value, jnp.int32)
+    key = jnp.where(takes_part, bits, -2).T  # [partner, holder]: rows below are contiguous
+    formed = formed_tick.T
+    slots = jnp.arange(num_agents, dtype=jnp.int32)[:, None]
+    place = jnp.zeros((num_agents, num_agents), jnp.int32)
+    # One term per partner instead of a sum over [A, A, A]: a reduction of the CPU back-end would run element by
+    # element, and materialise the cube from 33 residents on.
+    for other in range(num_agents):
+        row = slice(other, other + 1)
+        is_older = formed[row] < formed + (other < slots).astype(jnp.int32)
+        place += (key[row] + is_older.astype(jnp.int32) > key).astype(jnp.int32)
+    return place.T
+
+
+def _count(mask: jax.Array) -> jax.Array:
+    return jnp.sum(mask, axis=1, dtype=jnp.int32)

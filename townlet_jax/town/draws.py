@@ -1,0 +1,118 @@
+"""Random draws of a tick: every draw has its full shape on every tick, whether used or not."""
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from townlet_jax.config.shape import NUM_NEEDS, TownShape
+from townlet_jax.masked import NEVER, rank
+from townlet_jax.state.clock import Clock, Purpose, Stream
+
+AT_CONSTRUCTION = NEVER
+"""Tick that stands for the construction of a town; it never runs."""
+
+
+@struct.dataclass
+class Draws:
+    """Draws by purpose. Uniforms are multiples of 2^-24 in [0, 1).
+
+    Attributes:
+      priority: int32 `[A]`, a permutation of 0..A-1, smaller goes first; used by every tie-break of
+        the tick.
+      u_chat_success, u_chat_quality: float32 `[A]`, by speaker.
+      bits_arrival_delay: uint32 `[A]`.
+      u_arrival_needs: float32 `[A, N]`.
+      personality_shift: float32 `[3]`, the same on every tick of a town.
+      u_perturbation_roll: float32 `[P]`; bits_perturbation_ticks: uint32 `[P]`.
+      u_perturbation_magnitude: float32 `[P]`.
+      bits_meet: uint32 `[A]`.
+    """
+
+    priority: jax.Array
+    u_chat_success: jax.Array
+    u_chat_quality: jax.Array
+    bits_arrival_delay: jax.Array
+    u_arrival_needs: jax.Array
+    personality_shift: jax.Array
+    u_perturbation_roll: jax.Array
+    bits_perturbation_ticks: jax.Array
+    u_perturbation_magnitude: jax.Array
+    bits_meet: jax.Array
+
+
+def uniform(bits: jax.Array) -> jax.Array:
+    """Turns random bits into uniforms.
+
+    Args:
+      bits: uint32 `[...]`.
+
+    Returns:
+      float32 `[...]` in [0, 1), multiples of 2^-24.
+    """
+    return (bits >> 8).astype(jnp.float32) * jnp.float32(2.0**-24)
+
+
+def purpose_key(clock: Clock, stream: Stream, purpose: Purpose) -> jax.Array:
+    """Derives the key of one purpose in this tick.
+
+    Args:
+      clock: the clock.
+      stream: random stream.
+      purpose: what the draw is for.
+
+    Returns:
+      key `[]`.
+    """
+    return jax.random.fold_in(jax.random.fold_in(clock.stream_keys[stream], clock.tick), purpose)
+
+
+def draw(shape: TownShape, clock: Clock) -> Draws:
+    """Draws everything that a tick may need.
+
+    Args:
+      shape: static sizes.
+      clock: the clock; its keys are not consumed, the tick makes the draws distinct.
+    """
+    world = (
+        Purpose.PRIORITY,
+        Purpose.CHAT_SUCCESS,
+        Purpose.CHAT_QUALITY,
+        Purpose.ARRIVAL_DELAY,
+        Purpose.ARRIVAL_NEEDS,
+    )
+    events = (
+        Purpose.PERTURBATION_ROLL,
+        Purpose.PERTURBATION_TICKS,
+        Purpose.PERTURBATION_MAGNITUDE,
+        Purpose.MEET_PARTICIPANTS,
+    )
+    streams = [Stream.WORLD] * len(world) + [Stream.EVENTS] * len(events) + [Stream.WORLD]
+    ticks = [clock.tick] * (len(world) + len(events)) + [jnp.int32(AT_CONSTRUCTION)]
+    purposes = (*world, *events, Purpose.PERSONALITY_SHIFT)
+    fold_in = jax.vmap(jax.random.fold_in)
+    tick_keys = fold_in(clock.stream_keys[jnp.array(streams)], jnp.stack(ticks))
+    keys = fold_in(tick_keys, jnp.array(purposes, jnp.uint32))
+    # Bits of a longer draw begin with those of a shorter one, so all purposes share one call.
+    longest = max(shape.num_agents * NUM_NEEDS, shape.num_specs)
+    bits = dict(
+        zip(purposes, jax.vmap(lambda key: jax.random.bits(key, (longest,)))(keys), strict=True)
+    )
+    a, p = shape.num_agents, shape.num_specs
+    return Draws(
+        priority=_order(shape, bits[Purpose.PRIORITY][:a]),
+        u_chat_success=uniform(bits[Purpose.CHAT_SUCCESS][:a]),
+        u_chat_quality=uniform(bits[Purpose.CHAT_QUALITY][:a]),
+        bits_arrival_delay=bits[Purpose.ARRIVAL_DELAY][:a],
+        u_arrival_needs=uniform(bits[Purpose.ARRIVAL_NEEDS][: a * NUM_NEEDS]).reshape(a, NUM_NEEDS),
+        personality_shift=uniform(bits[Purpose.PERSONALITY_SHIFT][:3]),
+        u_perturbation_roll=uniform(bits[Purpose.PERTURBATION_ROLL][:p]),
+        bits_perturbation_ticks=bits[Purpose.PERTURBATION_TICKS][:p],
+        u_perturbation_magnitude=uniform(bits[Purpose.PERTURBATION_MAGNITUDE][:p]),
+        bits_meet=bits[Purpose.MEET_PARTICIPANTS][:a],
+    )
+
+
+def _order(shape: TownShape, bits: jax.Array) -> jax.Array:
+    if shape.tick_order == "slot":
+        return jnp.arange(shape.num_agents, dtype=jnp.int32)
+    return rank(jnp.ones(shape.num_agents, bool), bits)

@@ -1,0 +1,206 @@
+"""What a state means to those who act in it; controllers, masks and policies share it."""
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from townlet_jax.config.layout import Flag, PerturbationKind, Role, TownLayout, Utility
+from townlet_jax.config.params import TownParams
+from townlet_jax.config.shape import TownShape
+from townlet_jax.masked import NONE, one_hot, pick
+from townlet_jax.rules import affordances as affordance_rule
+from townlet_jax.rules import (
+    chat,
+    economy,
+    employment,
+    movement,
+    perturbations,
+    queues,
+    relationships,
+    utilities,
+)
+from townlet_jax.state import TownState
+from townlet_jax.state.agents import ExitReason
+from townlet_jax.state.clock import Now, now
+
+
+@struct.dataclass
+class View:
+    """A state read once. Pairs are `[A, O]`.
+
+    Attributes:
+      now: the moment.
+      can_act: bool `[A]`, alive, not leaving, not collapsed.
+      is_running: bool `[A]`; is_blocking: bool `[A]`, runs something that bars chats.
+      held: int32 `[A]`, row held, NONE = none.
+      cost: float32 `[F]` [money], price in force of each affordance.
+      is_on: bool `[2]`, power and water.
+      works: bool `[O]`, rows whose utilities are on.
+      span: int32 `[A, O]` [tile]; is_near, is_close: bool `[A, O]`, in request and in start range.
+      is_cooling: bool `[A, O]`, requests still refused.
+      load: int32 `[A, O]`, (held by another) + number of others waiting.
+      distance: int32 `[A, O]` [tile], walking distance.
+      stock: int32 `[O, S]` [units] of each row's venue.
+      can_chat: bool `[A, A]`, eligible partners.
+      is_on_shift: bool `[A]`, inside the own, still open shift window.
+      meet: int32 `[A]`, row of an active meet, NONE = none.
+      site: int32 `[A]`, row of the own work site, NONE = none.
+    """
+
+    now: Now
+    can_act: jax.Array
+    is_running: jax.Array
+    is_blocking: jax.Array
+    held: jax.Array
+    cost: jax.Array
+    is_on: jax.Array
+    works: jax.Array
+    span: jax.Array
+    is_near: jax.Array
+    is_close: jax.Array
+    is_cooling: jax.Array
+    load: jax.Array
+    distance: jax.Array
+    stock: jax.Array
+    can_chat: jax.Array
+    is_on_shift: jax.Array
+    meet: jax.Array
+    site: jax.Array
+
+
+def can_act(state: TownState) -> jax.Array:
+    """Tells who may act: alive, not leaving, not collapsed.
+
+    Returns:
+      bool `[A]`.
+    """
+    is_collapsed = state.lifecycle.exit_reason == ExitReason.FAINT
+    return state.agents.is_alive & ~state.agents.is_leaving & ~is_collapsed
+
+
+def prices(state: TownState, kind: jax.Array) -> jax.Array:
+    """Reads the prices in force.
+
+    Args:
+      state: a town.
+      kind: int32 `[K]`, kinds of the active perturbations, NONE elsewhere.
+
+    Returns:
+      float32 `[R]` [money].
+    """
+    return economy.prices(
+        state.economy.price_base,
+        kind == PerturbationKind.PRICE_SPIKE,
+        state.perturbations.is_price_target,
+        state.perturbations.magnitude,
+    )
+
+
+def costs(prices: jax.Array, layout: TownLayout) -> jax.Array:
+    """Prices affordances.
+
+    Args:
+      prices: float32 `[R]` [money] in force.
+      layout: tables.
+
+    Returns:
+      float32 `[F]` [money].
+    """
+    return pick(prices, layout.affordances.price, 0.0)
+
+
+def partners(
+    state: TownState, is_free: jax.Array, moment: Now, params: TownParams, layout: TownLayout
+) -> jax.Array:
+    """Finds who could talk to whom.
+
+    Args:
+      state: a town.
+      is_free: bool `[A]`, who can act.
+      moment: the moment.
+      params, layout: the town's numbers and tables.
+
+    Returns:
+      bool `[A, A]`, symmetric.
+    """
+    return chat.eligible(
+        is_free,
+        state.agents.position,
+        affordance_rule.has_flag(state.use, Flag.BLOCKS_CHAT, layout.affordances),
+        affordance_rule.has_flag(state.use, Flag.WORK, layout.affordances),
+        affordance_rule.venue_of(state.use, layout.objects),
+        state.relationships,
+        relationships.avoid_level(state.agents.profile, params.relationships),
+        moment,
+        params.chat,
+    )
+
+
+def look(shape: TownShape, state: TownState, params: TownParams, layout: TownLayout) -> View:
+    """Reads a state.
+
+    Args:
+      shape: static sizes.
+      state: a town before its tick.
+      params, layout: the town's numbers and tables.
+    """
+    moment = now(state.clock, params.time.ticks_per_day)
+    objects = layout.objects
+    kind = perturbations.active_kinds(state.perturbations, layout.perturbations)
+    is_on = utilities.is_on(kind)
+    lacks = objects.requires & ~is_on[None, :]
+    span = queues.spans(state.agents.position, objects)
+    is_far_fine = ~params.queues.require_range
+    holds = one_hot(state.queues.holder, shape.num_agents).T  # [A, O]
+    waits = queues.is_waiting(state.queues).T.astype(jnp.int32)  # [A, O]
+    is_taken = (state.queues.holder != NONE)[None, :] & ~holds
+    x, y = state.agents.position[:, 0], state.agents.position[:, 1]
+    free = can_act(state)
+    until = jnp.where(state.queues.is_fairness_on, state.queues.cooldown_until.T, 0)
+    return View(
+        now=moment,
+        can_act=free,
+        is_running=affordance_rule.is_running(state.use),
+        is_blocking=affordance_rule.has_flag(state.use, Flag.BLOCKS_CHAT, layout.affordances),
+        held=queues.held_row(state.queues),
+        cost=costs(prices(state, kind), layout),
+        is_on=is_on,
+        works=~(lacks[:, Utility.POWER] | lacks[:, Utility.WATER]),
+        span=span,
+        is_near=objects.is_object[None, :] & (is_far_fine | (span <= params.queues.range_tiles)),
+        is_close=objects.is_object[None, :] & (is_far_fine | (span <= params.queues.start_range_tiles)),
+        is_cooling=moment.tick < until,
+        load=is_taken.astype(jnp.int32) + jnp.sum(waits, axis=0)[None, :] - waits,
+        distance=layout.map.distance[y, x, : shape.num_objects].astype(jnp.int32),
+        stock=pick(state.economy.stock, objects.venue),
+        can_chat=partners(state, free, moment, params, layout),
+        is_on_shift=employment.in_window(
+            state.employment, state.agents.job, moment, params.employment
+        ),
+        meet=perturbations.meet_target(state.perturbations, layout.perturbations),
+        site=pick(layout.jobs.site, state.agents.job, NONE),
+    )
+
+
+def is_role(layout: TownLayout, role: Role, row: jax.Array) -> jax.Array:
+    """Tells which rows belong to a role.
+
+    Args:
+      layout: tables.
+      role: the role.
+      row: int32 `[...]`, NONE belongs to none.
+
+    Returns:
+      bool `[...]`.
+    """
+    return pick(layout.objects.is_role[role], row, False)
+
+
+def ground(layout: TownLayout, cell: jax.Array) -> jax.Array:
+    """Tells which cells can be walked on.
+
+    Args:
+      layout: tables.
+      cell: int32 `[..., 2]` [tile].
+    """
+    return movement.is_walkable(layout.map.tiles, cell)
