@@ -23,6 +23,7 @@ def hire(town, a: int, job: int) -> None:
     town.state.agents.job[a] = job
     if job != NONE and int(town.params.employment.start[job]) < town.tick_of_day:
         town.state.employment.closed_day[a] = town.day
+        town.state.employment.status[a] = Status.POST_SHIFT
 
 
 def _is_present(town, a: int, job: int, work_row: list[int]) -> bool:

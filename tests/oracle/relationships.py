@@ -18,10 +18,10 @@ def _forget(town, a: int, b: int) -> None:
 
 
 def remove(town, a: int) -> None:
-    """Clears all ties of and towards a resident that has left; owners count the loss."""
+    """Clears all ties of and towards a resident that has left; owners who stay count the loss."""
     ties = town.state.relationships
     for b in range(town.num_agents):
-        if b != a and ties.is_tie[b, a]:
+        if b != a and ties.is_tie[b, a] and not town.state.agents.is_leaving[b]:
             town.events.relationships.evicted[b, TieDrop.REMOVED] += 1
         _forget(town, a, b)
         _forget(town, b, a)

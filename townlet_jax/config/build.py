@@ -144,9 +144,8 @@ def _layout(
     jobs = job_tables(config, objects, affordances, is_walkable, targets, report)
     compiler = Compiler(config, manifest, objects, is_walkable, targets, report)
     schedules = schedule_tables(config, compiler, slots, report)
-    residents = resident_tables(config, is_walkable, entry, slots, report)
-    perturbations = perturbation_tables(config, manifest, objects, prices.keys, slots, report)
-    ties = tie_tables(config, slots, report)
+    residents = _residents(config, is_walkable, entry, report)
+    perturbations = perturbation_tables(config, objects, prices.keys, slots, report)
     report.check()
     for home in residents["home"][residents["is_resident"]]:
         targets.index((int(home[0]), int(home[1])))
@@ -171,13 +170,20 @@ def _layout(
         "perturbations": perturbations,
         "actions": {"rows": action_rows(types, objects, size)},
         "schedules": schedules,
-        "residents": {
-            **residents,
-            **ties,
-            "is_fairness_on": config.queue_fairness.enabled,
-            "is_mortality_on": config.features.systems.lifecycle == "on",
-            "halton": halton(),
-        },
+        "residents": residents,
+    }
+
+
+def _residents(
+    config: Config, is_walkable: np.ndarray, entry: list[Cell], report: Report
+) -> Tables:
+    """Returns the arrays of `ResidentLayout`."""
+    return {
+        **resident_tables(config, is_walkable, entry, num_agents(config), report),
+        **tie_tables(config, num_agents(config), report),
+        "is_fairness_on": config.queue_fairness.enabled,
+        "is_mortality_on": config.features.systems.lifecycle == "on",
+        "halton": halton(),
     }
 
 

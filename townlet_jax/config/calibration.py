@@ -80,17 +80,9 @@ def budget(
     demand = demand * config.time.ticks_per_day
     if work is not None:
         demand = demand - _effect(work) / work.duration * shift
-    ways = [_way(entry, affordances, prices) for entry in affordances.values()]
-    primary: dict[int, _Way] = {}
+    primary = _primary([_way(entry, affordances, prices) for entry in affordances.values()])
     for n, name in enumerate(NEEDS):
-        able = [
-            (way.price / way.effect[n], way.ticks, i)
-            for i, way in enumerate(ways)
-            if way.effect[n] > 0
-        ]
-        if able:
-            primary[n] = ways[min(able)[-1]]
-        elif demand[n] > 0:
+        if n not in primary and demand[n] > 0:
             return f"nothing restores {name}"
     runs = _solved(list(primary), [primary[n] for n in primary], demand)
     if runs is None:
@@ -104,6 +96,20 @@ def budget(
     cost = sum(count * way.price for way, count in chosen) + prices.base["rent"]
     share = ticks / config.time.ticks_per_day
     return Budget(uses, float(share), float(cost), job.wage_rate * shift)
+
+
+def _primary(ways: list[_Way]) -> dict[int, _Way]:
+    """Returns the cheapest way to serve each need, by need; of equally cheap ones the shortest."""
+    primary = {}
+    for n in range(len(NEEDS)):
+        able = [
+            (way.price / way.effect[n], way.ticks, i)
+            for i, way in enumerate(ways)
+            if way.effect[n] > 0
+        ]
+        if able:
+            primary[n] = ways[min(able)[-1]]
+    return primary
 
 
 def _effect(entry: AffordanceEntry) -> np.ndarray:

@@ -31,20 +31,13 @@ def object_tables(manifest: Manifest, objects: Objects, size: int) -> Tables:
         requires[row, list(trait.requires)] = True
     twins = (kind[:, None] == kind) & (venue[:, None] == venue) & is_object & is_object[:, None]
     names = [objects.types[k] for k in objects.type]
-    entries = list(manifest.affordances.values())
-    offered = [
-        [f for f, entry in enumerate(entries) if name in entry.object_type] for name in names
-    ]
+    offered = [_offered(manifest, name) for name in names]
     offers = np.full((size, max([1, *map(len, offered)])), NONE, np.int32)
     for row, own in enumerate(offered):
         offers[row, : len(own)] = own
     roles = [role.name.lower() for role in Role]
     is_role = np.zeros((len(Role), size), bool)
-    for r, role in enumerate(roles):
-        is_role[r, :num_rows] = [name == role for name in names]
-    first = [
-        next((f for f, e in enumerate(entries) if role in e.object_type), NONE) for role in roles
-    ]
+    is_role[:, :num_rows] = [[name == role for name in names] for role in roles]
     return {
         "is_object": is_object,
         "type": kind,
@@ -58,8 +51,14 @@ def object_tables(manifest: Manifest, objects: Objects, size: int) -> Tables:
         "twins": twins,
         "offers": offers,
         "is_role": is_role,
-        "role_affordance": np.array(first, np.int32),
+        "role_affordance": np.array([min(_offered(manifest, r), default=NONE) for r in roles]),
     }
+
+
+def _offered(manifest: Manifest, name: str) -> list[int]:
+    """Returns the affordances of an object type in ascending order."""
+    entries = manifest.affordances.values()
+    return [f for f, entry in enumerate(entries) if name in entry.object_type]
 
 
 def _column(values: list, size: int, fill: int = NONE, dtype: type = np.int32) -> np.ndarray:

@@ -41,25 +41,11 @@ def town_params(config: Config, price_base: dict[str, float]) -> TownParams:
       config: the configuration, derived values filled in.
       price_base: base price by key, in the order of the price table [money].
     """
-    behavior, chat, fairness = config.behavior, config.chat, config.queue_fairness
+    chat = config.chat
     return TownParams(
         time=group(TimeParams, ticks_per_day=config.time.ticks_per_day),
         movement=group(MovementParams, ghost_step_after=config.movement.ghost_step_after),
-        queues=group(
-            QueueParams,
-            require_range=config.world.require_range,
-            range_tiles=config.queue.range_tiles,
-            start_range_tiles=config.queue.start_range_tiles,
-            cooldown_ticks=fairness.cooldown_ticks,
-            ghost_step_after=fairness.ghost_step_after,
-            age_weight=round(1024 * fairness.age_priority_weight),
-            min_hold_ticks=fairness.min_hold_ticks,
-            has_friend_promotion=fairness.friend_promotion,
-            friend_promotion_margin=fairness.friend_promotion_margin,
-            ghost_step_boost=config.conflict.rivalry.ghost_step_boost,
-            handover_boost=config.conflict.rivalry.handover_boost,
-            queue_length_boost=config.conflict.rivalry.queue_length_boost,
-        ),
+        queues=_queues(config),
         needs=_needs(config),
         economy=group(
             EconomyParams,
@@ -78,17 +64,7 @@ def town_params(config: Config, price_base: dict[str, float]) -> TownParams:
         perturbations=_perturbations(config),
         chat=group(ChatParams, **{name: getattr(chat, name) for name in type(chat).model_fields}),
         relationships=_relationships(config),
-        behavior=group(
-            BehaviorParams,
-            thresholds=_row(behavior, [f"{name}_threshold" for name in NEEDS]),
-            queue_detour_tiles=behavior.queue_detour_tiles,
-            eat_out_bias_tiles=behavior.eat_out_bias_tiles,
-            decide_every=config.policy.decide_every,
-            # The end of the schedule; a trainer puts in what is in force.
-            satisfied_level=config.policy.satisfied_level[-1].level,
-            commit_ticks=config.policy_runtime.option_commit_ticks,
-            hard_need_level=config.policy.hard_need_level,
-        ),
+        behavior=_behavior(config),
         kpi=group(
             KpiParams, need_floor=config.kpi.need_floor, tie_threshold=config.kpi.tie_threshold
         ),
@@ -105,6 +81,40 @@ def _padded(values: list, size: int, fill: Any = 0, dtype: type = np.float32) ->
     if values:
         table[: len(values)] = values[:size]
     return table
+
+
+def _queues(config: Config) -> QueueParams:
+    fairness, rivalry = config.queue_fairness, config.conflict.rivalry
+    return group(
+        QueueParams,
+        require_range=config.world.require_range,
+        range_tiles=config.queue.range_tiles,
+        start_range_tiles=config.queue.start_range_tiles,
+        cooldown_ticks=fairness.cooldown_ticks,
+        ghost_step_after=fairness.ghost_step_after,
+        age_weight=round(1024 * fairness.age_priority_weight),
+        min_hold_ticks=fairness.min_hold_ticks,
+        has_friend_promotion=fairness.friend_promotion,
+        friend_promotion_margin=fairness.friend_promotion_margin,
+        ghost_step_boost=rivalry.ghost_step_boost,
+        handover_boost=rivalry.handover_boost,
+        queue_length_boost=rivalry.queue_length_boost,
+    )
+
+
+def _behavior(config: Config) -> BehaviorParams:
+    behavior, policy = config.behavior, config.policy
+    return group(
+        BehaviorParams,
+        thresholds=_row(behavior, [f"{name}_threshold" for name in NEEDS]),
+        queue_detour_tiles=behavior.queue_detour_tiles,
+        eat_out_bias_tiles=behavior.eat_out_bias_tiles,
+        decide_every=policy.decide_every,
+        # The end of the schedule; a trainer puts in what is in force.
+        satisfied_level=policy.satisfied_level[-1].level,
+        commit_ticks=config.policy_runtime.option_commit_ticks,
+        hard_need_level=policy.hard_need_level,
+    )
 
 
 def _needs(config: Config) -> NeedsParams:

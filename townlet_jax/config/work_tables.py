@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from townlet_jax.config.errors import suggest
+from townlet_jax.config.errors import Path, suggest
 from townlet_jax.config.layout import Flag, PerturbationKind
 from townlet_jax.config.leaves import Tables
 from townlet_jax.config.limits import MAX_JOBS, MAX_PRICE_KEYS, MAX_SPECS
-from townlet_jax.config.manifest import Manifest
 from townlet_jax.config.objects import Objects, standing_fault
 from townlet_jax.config.report import Report
 from townlet_jax.config.schema import Config
+from townlet_jax.config.schema_scenario import PerturbationEvent
 from townlet_jax.config.ways import Targets
 from townlet_jax.masked import NONE
 
@@ -43,6 +43,9 @@ def job_tables(
     site, target, affordance = np.full((3, MAX_JOBS), NONE, np.int32)
     location = np.full((MAX_JOBS, 2), NONE, np.int32)
     does_work = affordances["rows"] & affordances["flags"][:, Flag.WORK, None]  # [F, O]
+    places = [
+        cell if does_work[:, row].any() else None for row, cell in enumerate(objects.position)
+    ]
     for j, (name, job) in enumerate(list(config.jobs.items())[:MAX_JOBS]):
         if job.location is None:
             continue
@@ -51,13 +54,9 @@ def job_tables(
             report.error(("jobs", name, "location"), fault)
             continue
         location[j] = job.location
-        sites = [
-            row for row, cell in enumerate(objects.position)
-            if cell == job.location and does_work[:, row].any()
-        ]  # fmt: skip
-        if sites:
-            site[j] = target[j] = sites[0]
-            affordance[j] = does_work[:, sites[0]].argmax()
+        if job.location in places:
+            site[j] = target[j] = row = places.index(job.location)
+            affordance[j] = does_work[:, row].argmax()
         else:
             target[j] = targets.index(job.location)
     num_jobs = np.int32(min(len(config.jobs), MAX_JOBS))
@@ -71,18 +70,12 @@ def job_tables(
 
 
 def perturbation_tables(
-    config: Config,
-    manifest: Manifest,
-    objects: Objects,
-    price_keys: list[str],
-    num_agents: int,
-    report: Report,
+    config: Config, objects: Objects, price_keys: list[str], num_agents: int, report: Report
 ) -> Tables:
     """Resolves what each perturbation spec is about.
 
     Args:
       config: the configuration.
-      manifest: its manifest.
       objects: all objects.
       price_keys: rows of the price table.
       num_agents: A.
@@ -108,28 +101,46 @@ def perturbation_tables(
         tables["kind"][p] = kind
         tables["is_top_rivals"][p] = spec.target == "top_rivals"
         tables["max_participants"][p] = spec.max_participants
-        for i, target in enumerate(spec.targets or (GLOBAL,)):
-            keys = groups.get(target, [target] if target in price_keys else None)
-            if keys is None:
-                known = [*groups, *price_keys]
-                report.error(
-                    (*path, name, "targets", i),
-                    f"unknown price key or group {target!r}; {suggest(target, known)}",
-                )
-            elif kind == PerturbationKind.PRICE_SPIKE:
-                tables["price_targets"][p, [price_keys.index(key) for key in keys]] = True
-        if kind != PerturbationKind.ARRANGED_MEET:
-            continue
+        keys = _targeted(spec, (*path, name), price_keys, groups, report)
+        if kind == PerturbationKind.PRICE_SPIKE:
+            tables["price_targets"][p, [price_keys.index(key) for key in keys]] = True
+        if kind == PerturbationKind.ARRANGED_MEET:
+            tables["location"][p] = _meeting_row(spec, (*path, name), objects, report)
+            if tables["location"][p] == NONE:
+                tables["kind"][p] = NONE
         if spec.max_participants > num_agents and "max_participants" in spec.model_fields_set:
             fault = f"must be in 2...{num_agents} (the agent slots), got {spec.max_participants}"
             report.error((*path, name, "max_participants"), fault)
-        tables["location"][p] = row = _place(objects, spec.location)
-        if row == NONE:
-            known = [*objects.row_of, *objects.venues, *objects.types]
-            fault = f"no object, venue or object type {spec.location!r}, so it is disabled"
-            report.doubt((*path, name, "location"), f"{fault}; {suggest(spec.location, known)}")
-            tables["kind"][p] = NONE
     return tables
+
+
+def _targeted(
+    spec: PerturbationEvent,
+    path: Path,
+    price_keys: list[str],
+    groups: dict[str, list[str]],
+    report: Report,
+) -> list[str]:
+    """Returns the price keys that the targets of a spec name."""
+    found: list[str] = []
+    for i, target in enumerate(spec.targets or (GLOBAL,)):
+        if target not in groups and target not in price_keys:
+            nearest = suggest(target, [*groups, *price_keys])
+            fault = f"unknown price key or group {target!r}; {nearest}"
+            report.error((*path, "targets", i), fault)
+        else:
+            found += groups.get(target, [target])
+    return found
+
+
+def _meeting_row(spec: PerturbationEvent, path: Path, objects: Objects, report: Report) -> int:
+    """Returns the object row where a meet takes place, NONE if there is no such place."""
+    row = _place(objects, spec.location)
+    if row == NONE:
+        known = [*objects.row_of, *objects.venues, *objects.types]
+        fault = f"no object, venue or object type {spec.location!r}, so it is disabled"
+        report.doubt((*path, "location"), f"{fault}; {suggest(spec.location, known)}")
+    return row
 
 
 def _place(objects: Objects, name: str) -> int:

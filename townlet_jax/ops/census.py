@@ -11,6 +11,8 @@ from townlet_jax.state import Counter, ExitReason, Status, TownState
 
 NEEDS = ("hunger", "hygiene", "energy")
 """Names of the needs, by column."""
+MIN_RIVALRY = 0.1
+"""Rivalry from which somebody is called a rival; below it is the trace of one quarrel."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +154,7 @@ def _resident(town: Town, state: TownState, a: int) -> Resident:
         num_late_shifts=int(state.metrics.num_late_shifts[a]),
         ties=tuple(sorted(ties, key=lambda tie: -tie.strength)),
         best_friend=friend.to if friend and friend.trust + friend.familiarity > 0 else None,
-        rival=rival.to if rival and rival.rivalry > 0 else None,
+        rival=rival.to if rival and rival.rivalry >= MIN_RIVALRY else None,
         did={counter.name.lower(): int(state.metrics.counters[a, counter]) for counter in Counter},
     )
 

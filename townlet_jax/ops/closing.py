@@ -13,15 +13,18 @@ from townlet_jax.config.town import Town
 from townlet_jax.ops.census import NEEDS
 from townlet_jax.ops.labels import labels
 from townlet_jax.ops.summary import CHARTER, verdict
+from townlet_jax.ops.terminal import PLAIN_WIDTH
 
 MAX_RESIDENTS = 32
 """Residents listed."""
 MAX_NOTES = 5
 """Notes listed."""
-NAME = 12
+NAME = 10
 """Columns of a name."""
-_BAR = 6
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
+DEEDS = 63
+"""Columns of the table of deeds beside the name and what each does now, gaps included."""
+_BAR = 7
+"""Columns of a bar."""
 Report = Mapping[str, Any]
 """What `summary.summarise` returns."""
 
@@ -30,6 +33,7 @@ def introduction(town: Town, policy: str, seed: int, num_towns: int, num_ticks: 
     """Says what the town is and what is about to be run."""
     shape, config = town.shape, town.config
     days = num_ticks / labels(town).ticks_per_day
+    span = f" ({days:.3g} days)" if days > 1 else ""
     residents = len(config.scenario.agents)
     rows = {
         "map": f"{shape.width} x {shape.height} cells",
@@ -37,8 +41,8 @@ def introduction(town: Town, policy: str, seed: int, num_towns: int, num_ticks: 
         "objects": _objects(town),
         "jobs": _jobs(town),
         "may befall it": ", ".join(town.names.perturbations),
-        "run": f"{num_ticks} ticks ({days:.3g} days) of {_plural(num_towns, 'town')} "
-        f"from seed {seed}, {policy} residents",
+        "run": f"{num_ticks:,} ticks{span} of {_plural(num_towns, 'town')} from seed {seed}, "
+        f"{policy} residents",
     }
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
@@ -102,7 +106,7 @@ def _plural(number: int, noun: str) -> str:
 
 
 def _objects(town: Town) -> str:
-    """Returns `bed 2 (8 seats), bench, cafe table (4 seats)`."""
+    """Returns `bed x2 (8 seats), bench, cafe table (4 seats)`."""
     seats: dict[str, dict[str, int]] = {kind: {} for kind in town.names.types}
     for row, name in enumerate(town.names.objects):
         kind = town.names.types[int(town.layout.objects.type[row])]
@@ -110,10 +114,10 @@ def _objects(town: Town) -> str:
         seats[kind][thing] = seats[kind].get(thing, 0) + 1
     texts = []
     for kind, things in seats.items():
-        number = f"{len(things)} " if len(things) > 1 else ""
+        number = f" x{len(things)}" if len(things) > 1 else ""
         total = sum(things.values())
         size = f" ({total} seats)" if total > len(things) else ""
-        texts.append(f"{number}{kind.replace('_', ' ')}{size}")
+        texts.append(f"{kind.replace('_', ' ')}{number}{size}")
     return ", ".join(texts)
 
 
@@ -129,7 +133,7 @@ def _jobs(town: Town) -> str:
 
 def _table(**columns: str) -> Table:
     """Makes a table; each column is named and set `left` or `right`."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False, header_style="dim")
+    table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=True, header_style="dim")
     for name, side in columns.items():
         title = name.replace("_", " ")
         table.add_column(title, justify=side, no_wrap=True)  # type: ignore[arg-type]
@@ -138,10 +142,10 @@ def _table(**columns: str) -> Table:
 
 def bar(level: float) -> Text:
     """Draws a level in [0, 1] as a bar, red where it is low."""
-    eighths = round(min(max(level, 0.0), 1.0) * _BAR * 8)
-    full, part = divmod(eighths, 8)
-    text = "█" * full + (_EIGHTHS[part] if part else "")
-    return Text(text.ljust(_BAR), "red" if level < 0.3 else "yellow" if level < 0.55 else "green")
+    halves = round(min(max(level, 0.0), 1.0) * _BAR * 2)
+    filled = "━" * (halves // 2) + "╸" * (halves % 2)
+    colour = "red" if level < 0.3 else "yellow" if level < 0.55 else "green"
+    return Text.assemble((filled, colour), ("─" * (_BAR - len(filled)), "bright_black"))
 
 
 def _cut(text: str | None, length: int = NAME) -> str:
@@ -161,20 +165,22 @@ def _residents(report: Report, hours_per_tick: float) -> list[RenderableType]:
     )  # fmt: skip
     deeds = _table(
         name="left", ate="right", cooked="right", washed="right", slept="right", worked="right",
-        talks="right", quarrels="right", failed="right", now="left",
+        talks="right", ousted="right", failed="right", now="left",
     )  # fmt: skip
-    for person in people[:MAX_RESIDENTS]:
+    shown = people[:MAX_RESIDENTS]
+    room = PLAIN_WIDTH - DEEDS - min(max(len(person["name"]) for person in shown), NAME)
+    for person in shown:
         present = person["attendance"]
         late = f"{person['num_late_shifts']}/{person['num_shifts']}"
         states.add_row(
             _cut(person["name"]),
             *(bar(person["needs"][need]) for need in NEEDS),
             f"{person['money']:.2f}",
-            _cut(person["job"], 10),
+            _cut(person["job"]),
             "-" if present is None else f"{present:.0%}",
             late if person["num_shifts"] else "-",
-            _cut(person["best_friend"], 10),
-            _cut(person["rival"], 10),
+            _cut(person["best_friend"]),
+            _cut(person["rival"]),
         )
         did = person["did"]
         counts = ("meals", "cooked", "showers", "sleeps")
@@ -183,7 +189,7 @@ def _residents(report: Report, hours_per_tick: float) -> list[RenderableType]:
             *(str(did[name]) for name in counts),
             f"{did['wage_ticks'] * hours_per_tick:.1f} h",
             *(str(did[name]) for name in ("good_chats", "conflicts", "failures")),
-            _cut(person["doing"], 30),
+            _cut(person["doing"], room),
         )
     num_more = len(people) - MAX_RESIDENTS
     more = [Text(f"  and {num_more} more; --json lists all", style="dim")] if num_more > 0 else []
@@ -195,7 +201,7 @@ def _highlights(highlights: Sequence[tuple[str, str]]) -> Table:
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
     for moment, sentence in highlights:
-        table.add_row(" " + moment, sentence)
+        table.add_row("  " + moment, sentence)
     return table
 
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 
 from townlet_jax.ops import drawing_panel
+from townlet_jax.ops.drawing_labels import ABOVE, BELOW, Room
 from townlet_jax.ops.palette import (
     GROUND,
     INK,
@@ -19,12 +19,12 @@ from townlet_jax.ops.palette import (
     person_colour,
     shown_bonds,
 )
-from townlet_jax.ops.scene import OUTDOORS, Bond, Place, Scene
+from townlet_jax.ops.scene import OUTDOORS, Scene
 
 MARGIN = 3
 """Cells shown around everything on a bare plain [tile]."""
-
-_HALO = [patheffects.withStroke(linewidth=2.2, foreground="white")]
+MAX_COVER = 0.35
+"""Share of a resident's name that may cover something else."""
 
 
 def save(scene: Scene, path: str) -> None:
@@ -97,81 +97,107 @@ def _draw_map(axes: Axes, scene: Scene, cell: float) -> None:
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set(color="#8b8794", linewidth=1.2)
-    colours = object_colours(scene)
     points = 72 * cell
+    radius = 0.3 if cell > 0.3 else 0.42
+    spots, room = _spots(scene, radius), Room(axes, points)
+    for x, y in spots.values():
+        room.block(x, y, radius)
     for place in scene.places:
-        _draw_place(axes, place, colours[place.type], points)
-    spots = _spots(scene)
-    for bond in shown_bonds(scene):
-        _draw_bond(axes, bond, spots)
+        room.block(*place.position, 0.4)
+    _draw_links(axes, scene, spots, points)
+    _draw_places(axes, scene, points, room)
+    _draw_people(axes, scene, spots, points, radius, room)
+
+
+def _draw_places(axes: Axes, scene: Scene, points: float, room: Room) -> None:
+    """Draws objects as tiles with the letter of their type, their name and their seats."""
+    colours = object_colours(scene)
+    middle = {"ha": "center", "va": "center", "color": "white", "weight": "bold", "zorder": 4}
+    size = min(max(points * 0.27, 6), 9)
     for place in scene.places:
-        for number, slot in enumerate(place.waiting, start=1):
-            _draw_wait(axes, spots[slot], place.position, number, points)
+        (x, y), colour = place.position, colours[place.type]
+        tile = FancyBboxPatch(
+            (x - 0.4, y - 0.4), 0.8, 0.8, boxstyle="round,pad=0,rounding_size=0.16",
+            facecolor=colour, edgecolor="white", linewidth=1, zorder=3,
+        )  # fmt: skip
+        axes.add_patch(tile)
+        axes.text(x, y, place.letter, size=points * 0.4, **middle)
+        seats = f" {place.load()}" if place.seats > 1 or place.users else ""
+        style = {"color": colour, "style": "italic", "zorder": 9.5}
+        room.label(place.name + seats, x, y, 0.42, size, ABOVE, **style)
+
+
+def _draw_people(
+    axes: Axes,
+    scene: Scene,
+    spots: dict[int, tuple[float, float]],
+    points: float,
+    radius: float,
+    room: Room,
+) -> None:
+    """Draws residents as dots with their names; a small number tells the place in a line."""
+    places = {slot: i + 1 for place in scene.places for i, slot in enumerate(place.waiting)}
+    middle = {"ha": "center", "va": "center", "color": "white", "weight": "bold"}
+    size = min(max(points * 0.29, 6.6), 10)
     for person in scene.people:
         x, y = spots[person.slot]
-        radius = 0.3 if cell > 0.3 else 0.42
         colour = person_colour(person.slot)
         dot = Circle((x, y), radius, facecolor=colour, edgecolor="white", linewidth=1, zorder=8)
         axes.add_patch(dot)
         mark = scene.marks[person.slot]
-        style = {"ha": "center", "va": "center", "zorder": 9}
-        axes.text(x, y, mark, size=points * radius * 1.15, color="white", weight="bold", **style)
-        name_size = min(max(points * 0.29, 6.6), 10)
-        name_style = {"ha": "center", "va": "top", "zorder": 10, "path_effects": _HALO}
-        axes.text(x, y + radius, person.name, size=name_size, color=INK, **name_style)
+        axes.text(x, y, mark, size=points * radius * 1.15, zorder=9, **middle)
+        # In a crowd the mark alone must do; the panel tells whose it is.
+        room.label(person.name, x, y, radius, size, BELOW, MAX_COVER, color=INK, zorder=10)
+        if person.slot in places:
+            u, v = x + radius * 0.85, y - radius * 0.85
+            badge = Circle((u, v), radius * 0.5, facecolor=WAIT, edgecolor="white", zorder=11)
+            axes.add_patch(badge)
+            axes.text(u, v, places[person.slot], size=points * radius * 0.6, zorder=12, **middle)
 
 
-def _draw_place(axes: Axes, place: Place, colour: str, points: float) -> None:
-    """Draws an object as a tile with the letter of its type, its name and its seats."""
-    x, y = place.position
-    tile = FancyBboxPatch(
-        (x - 0.4, y - 0.4), 0.8, 0.8, boxstyle="round,pad=0,rounding_size=0.16",
-        facecolor=colour, edgecolor="white", linewidth=1, zorder=3,
-    )  # fmt: skip
-    axes.add_patch(tile)
-    middle = {"ha": "center", "va": "center", "zorder": 4}
-    axes.text(x, y, place.letter, size=points * 0.4, color="white", weight="bold", **middle)
-    seats = f" {place.load()}" if place.seats > 1 or place.used else ""
-    label = {"ha": "center", "va": "bottom", "zorder": 5, "path_effects": _HALO}
-    size = min(max(points * 0.27, 6), 9)
-    axes.text(x, y - 0.42, place.name + seats, size=size, color=colour, style="italic", **label)
+def _spots(scene: Scene, radius: float) -> dict[int, tuple[float, float]]:
+    """Returns where each resident is drawn; those who share a cell stand in a ring.
 
-
-def _spots(scene: Scene) -> dict[int, tuple[float, float]]:
-    """Returns where each resident is drawn; those who share a cell stand around its middle."""
+    Args:
+      scene: what to draw.
+      radius: of a dot [tile].
+    """
     objects = {place.position for place in scene.places}
     cells: dict[tuple[int, int], list[int]] = {}
     for person in scene.people:
         cells.setdefault(person.position, []).append(person.slot)
     spots = {}
     for (x, y), slots in cells.items():
-        is_alone = len(slots) == 1 and (x, y) not in objects
+        number = len(slots)
+        ring = 0.0 if number == 1 and (x, y) not in objects else 0.42
+        if number > 1:
+            ring = max(ring, 1.05 * radius / np.sin(np.pi / number))
         for i, slot in enumerate(slots):
-            angle = np.pi / 4 + 2 * np.pi * i / max(len(slots), 3)
-            radius = 0.0 if is_alone else 0.42
-            spots[slot] = (x + radius * np.cos(angle), y + radius * np.sin(angle))
+            angle = np.pi * (1 + 2 * i / number) if number > 1 else np.pi / 4
+            spots[slot] = (x + ring * np.cos(angle), y + ring * np.sin(angle))
     return spots
 
 
-def _draw_bond(axes: Axes, bond: Bond, spots: dict[int, tuple[float, float]]) -> None:
-    """Draws a tie as a thin curve, thicker and darker for a stronger one."""
-    weight = min(bond.strength, 1.5) / 1.5
-    curve = FancyArrowPatch(
-        spots[bond.a], spots[bond.b], connectionstyle="arc3,rad=0.16", arrowstyle="-",
-        color=bond_colour(bond), linewidth=0.7 + 1.8 * weight, alpha=0.3 + 0.45 * weight, zorder=6,
-    )  # fmt: skip
-    axes.add_patch(curve)
-
-
-def _draw_wait(
-    axes: Axes, start: tuple[float, float], end: tuple[int, int], number: int, points: float
+def _draw_links(
+    axes: Axes, scene: Scene, spots: dict[int, tuple[float, float]], points: float
 ) -> None:
-    """Links a waiting resident to its object, with its place in the line."""
-    arrow = FancyArrowPatch(
-        start, end, arrowstyle="-|>", mutation_scale=points * 0.35, linestyle=(0, (3, 2)),
-        color=WAIT, linewidth=1.1, shrinkA=points * 0.3, shrinkB=points * 0.35, zorder=7,
-    )  # fmt: skip
-    axes.add_patch(arrow)
-    x, y = (np.array(start) + np.array(end)) / 2
-    style = {"ha": "center", "va": "center", "zorder": 11, "path_effects": _HALO}
-    axes.text(x, y, str(number), size=points * 0.28, color=WAIT, weight="bold", **style)
+    """Draws ties, and who uses and who waits for what."""
+    for bond in shown_bonds(scene):
+        weight = min(bond.strength, 1.5) / 1.5
+        curve = FancyArrowPatch(
+            spots[bond.a], spots[bond.b], connectionstyle="arc3,rad=0.16", arrowstyle="-",
+            color=bond_colour(bond), linewidth=0.7 + 1.8 * weight, alpha=0.3 + 0.45 * weight,
+            zorder=6,
+        )  # fmt: skip
+        axes.add_patch(curve)
+    for place in scene.places:
+        for slot in place.users:
+            (x, y), (u, v) = spots[slot], place.position
+            axes.plot([x, u], [y, v], color=WAIT, linewidth=1.3, alpha=0.75, zorder=2)
+        for slot in place.waiting:
+            arrow = FancyArrowPatch(
+                spots[slot], place.position, arrowstyle="-|>", mutation_scale=points * 0.3,
+                linestyle=(0, (3, 2)), color=WAIT, linewidth=1.1, shrinkA=points * 0.3,
+                shrinkB=points * 0.42, zorder=7,
+            )  # fmt: skip
+            axes.add_patch(arrow)

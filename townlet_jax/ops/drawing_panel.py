@@ -98,8 +98,10 @@ def _lines(scene: Scene) -> list[tuple[str, str, str]]:
         palette.ACQUAINTANCE: "acquainted: familiarity only",
     }
     lines = [(colour, "-", text) for colour, text in meanings.items() if colour in colours]
+    if any(place.users for place in scene.places):
+        lines.append((palette.WAIT, "-", "uses or holds"))
     if any(place.waiting for place in scene.places):
-        lines.append((palette.WAIT, "--", "waits for, with place in line"))
+        lines.append((palette.WAIT, "--", "waits for; the number is the place in line"))
     return lines
 
 

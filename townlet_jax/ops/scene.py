@@ -25,7 +25,8 @@ class Place:
     Attributes:
       name: its id. type: object type. letter: of the type.
       position: cell (x, y).
-      seats: 0 where any number of residents may use it at once. used: seats taken.
+      seats: 0 where any number of residents may use it at once.
+      users: slots of those who hold a seat, or use an object without seats.
       waiting: slots of those who wait for a seat, next one first.
     """
 
@@ -34,12 +35,13 @@ class Place:
     letter: str
     position: tuple[int, int]
     seats: int
-    used: int
+    users: tuple[int, ...]
     waiting: tuple[int, ...]
 
     def load(self) -> str:
         """Returns `used/seats`, or the number of users where there are no seats."""
-        return f"{self.used}/{self.seats}" if self.seats else str(self.used)
+        num_users = len(self.users)
+        return f"{num_users}/{self.seats}" if self.seats else str(num_users)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,8 +148,8 @@ def _places(town: Town, state: TownState) -> list[Place]:
         kind = names.types[int(objects.type[first])]
         x, y = np.asarray(objects.position[first]).tolist()
         is_virtual = bool(objects.is_virtual[first])
-        num_users = int(np.isin(state.use.obj, seats).sum())
-        num_held = int((state.queues.holder[seats] != NONE).sum())
+        holders = state.queues.holder[seats]
+        users = np.flatnonzero(np.isin(state.use.obj, seats)) if is_virtual else holders
         places.append(
             Place(
                 name=name,
@@ -155,7 +157,7 @@ def _places(town: Town, state: TownState) -> list[Place]:
                 letter=letter[kind],
                 position=(x, y),
                 seats=0 if is_virtual else len(seats),
-                used=num_users if is_virtual else num_held,
+                users=tuple(a for a in users.tolist() if a != NONE),
                 waiting=tuple(a for row in seats for a in queue_of(town, state, row)),
             )
         )

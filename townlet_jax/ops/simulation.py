@@ -13,6 +13,7 @@ from townlet_jax.ops.labels import labels
 from townlet_jax.ops.stopwatch import CompileClock
 from townlet_jax.ops.summary import Run, summarise
 from townlet_jax.state import TownState
+from townlet_jax.town.metrics import kpi
 
 CHUNK = 360
 """Ticks per compiled chunk; the rest of a run is a second one, so there are at most two."""
@@ -86,7 +87,8 @@ class Simulation:
             run_seconds=self.run_seconds,
             compile_seconds=self.compile_seconds,
         )
-        return summarise(self._town, towns, kpis(self._town, self._towns.state), run)
+        figures = jax.vmap(kpi, in_axes=(0, None))(self._towns.state, self._town.params)
+        return summarise(self._town, towns, jax.device_get(figures), run)
 
     def _watch(self, towns: batch.Towns, num_ticks: int) -> batch.Towns:
         """Lives so many ticks of a single town and tells the listener."""

@@ -9,6 +9,7 @@ from townlet_jax.config.town import Town
 from townlet_jax.ops.census import census
 from townlet_jax.ops.host import state_hash, town_at, town_hashes
 from townlet_jax.state import Total, TownState
+from townlet_jax.town.metrics import Kpi
 
 CHARTER = {
     "self_sufficiency": (0.70, "at least"),
@@ -48,15 +49,13 @@ class Run:
         return self.num_towns * self.num_ticks / max(self.run_seconds, 1e-9)
 
 
-def summarise(
-    town: Town, towns: TownState, kpi: Mapping[str, np.ndarray], run: Run
-) -> dict[str, object]:
+def summarise(town: Town, towns: TownState, kpi: Kpi, run: Run) -> dict[str, object]:
     """Collects the figures of a run.
 
     Args:
       town: the loaded configuration.
       towns: `[E]` fetched towns at the end.
-      kpi: float32 `[E]` by name.
+      kpi: charter figures, float32 `[E]` each.
       run: what was run.
 
     Returns:
@@ -83,7 +82,7 @@ def summarise(
         "town_0_hash": hashes[0],
         "totals": total,
         **means,
-        "kpi": {name: round(float(np.mean(values)), 6) for name, values in kpi.items()},
+        "kpi": {name: round(float(np.mean(getattr(kpi, name))), 6) for name in CHARTER},
         "residents": [resident.as_record() for resident in census(town, town_at(towns, 0))],
         "notes": [str(note) for note in town.notes],
     }
@@ -135,8 +134,7 @@ def per_town_mean(total: Mapping[str, object], num_towns: int) -> dict[str, obje
 def verdict(name: str, value: float, num_days: float) -> str:
     """Says how a KPI stands: `met`, `not met`, or `too early` for a run too short to tell."""
     target, side = CHARTER[name]
-    first_day = {"tenure_days": target, "lateness_rate": 0.0}.get(name, 1.0)
-    if num_days < first_day:
+    if num_days < (target if name == "tenure_days" else 1.0):
         return "too early"
     is_met = value >= target if side == "at least" else value < target
     return "met" if is_met else "not met"

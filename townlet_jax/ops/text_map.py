@@ -72,7 +72,7 @@ def _legend(scene: Scene) -> Table:
     table = Table.grid(padding=(0, 2))
     by_type: dict[tuple[str, str], list[str]] = {}
     for place in scene.places:
-        load = f" {place.load()}" if place.seats > 1 or place.used else ""
+        load = f" {place.load()}" if place.seats > 1 or place.users else ""
         by_type.setdefault((place.letter, place.type), []).append(place.name + load)
     for (letter, kind), names in by_type.items():
         table.add_row(Text(letter, OBJECT), kind.replace("_", " "), ", ".join(names))
@@ -80,6 +80,9 @@ def _legend(scene: Scene) -> Table:
     for kind, name in kinds.items():
         if (scene.ground == kind).any():
             table.add_row(Text(*GROUND[kind]), name)
+    cells = [person.position for person in scene.people]
+    if len(set(cells)) < len(cells):
+        table.add_row(Text(CROWD, PERSON), "several residents")
     return table
 
 
@@ -99,13 +102,9 @@ def queues(scene: Scene) -> list[str]:
     lines = []
     for place in scene.places:
         if place.waiting:
-            users = [
-                person.name
-                for person in scene.people
-                if place.name in {_object(person.holds), _object(person.obj)}
-            ]
+            users = ", ".join(names[slot] for slot in place.users) or "nobody"
             line = ", ".join(names[slot] for slot in place.waiting)
-            lines.append(f"{place.name}: {', '.join(users) or 'nobody'} in front of {line}")
+            lines.append(f"{place.name}: {users} in front of {line}")
     return lines
 
 
@@ -117,8 +116,3 @@ def ties(scene: Scene) -> list[str]:
         f"familiarity {bond.familiarity:+.2f}, rivalry {bond.rivalry:.2f}"
         for bond in scene.bonds[:MAX_TIES]
     ]
-
-
-def _object(row: str | None) -> str | None:
-    """Returns the object of a row: `table` for `table.2`."""
-    return None if row is None else row.partition(".")[0]

@@ -288,8 +288,11 @@ def _hits(
     is_eligible &= perturbations.global_until <= now.tick
     is_eligible &= (cap == 0) | (num_recent < cap)
     is_eligible &= (layout.kind != PerturbationKind.ARRANGED_MEET) | has_guests
-    prob = jnp.minimum(1.0, params.prob_per_day / ticks_per_day.astype(jnp.float32))
-    return is_eligible & (u_roll < prob)
+    # Multiplied out: dividing by a scalar has other bits alone than in a batch. A product may round
+    # up to the whole day, therefore certainty is a case of its own.
+    day = ticks_per_day.astype(jnp.float32)
+    is_certain = params.prob_per_day >= day
+    return is_eligible & (is_certain | (u_roll * day < params.prob_per_day))
 
 
 def _accept(

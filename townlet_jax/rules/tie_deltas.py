@@ -5,29 +5,32 @@ import jax.numpy as jnp
 import numpy as np
 
 from townlet_jax.config.params import RelationshipParams
-from townlet_jax.masked import NONE, computed_once, one_hot, rounded
+from townlet_jax.masked import NONE, computed_once, one_hot, pick, rounded
 from townlet_jax.state.events import ChatEvents, QueueRecords
 from townlet_jax.state.relationships import TieEvent
 
 _GOOD = np.array([1.0, 1.0, -1.0], np.float32)[None, :, None]
-"""Direction in which a channel means well: trust, familiarity up, rivalry down."""
+"""Direction in which a channel means well: trust and familiarity up, rivalry down."""
 _AMBITION = np.zeros((len(TieEvent), 3, 1), bool)
 _AMBITION[[TieEvent.QUEUE_CONFLICT, TieEvent.SHIFT_TAKEN], 2] = True
 """Entries that ambition makes larger."""
+_IS_FAMILIARITY = np.array([False, True, False])[:, None]
+"""The channel that extroversion warms."""
 
 
 def row_table(traits: jax.Array, params: RelationshipParams) -> jax.Array:
-    """Builds the row table of each holder: the common table, changed by personality if the gate is on.
+    """Builds the row table of each holder: the common one, changed by personality if the gate is on.
 
-    Losses of trust and familiarity and grudges are multiplied by `1 - forgiveness f`; grudges from conflicts and
-    taken shifts also by `1 + ambition m`. Gains and reconciliations are never scaled.
+    Losses of trust and familiarity and grudges are multiplied by `1 - forgiveness f`, grudges from
+    conflicts and taken shifts also by `1 + ambition m`. Gains and reconciliations are not scaled.
 
     Args:
       traits: float32 `[A, 3]` in [-1, 1], extroversion, forgiveness, ambition.
       params: tie parameters.
 
     Returns:
-      float32 `[8, 3, A]` [level], by `TieEvent`, channel, holder; with the gate off the bits of `params.deltas`.
+      float32 `[8, 3, A]` [level], by `TieEvent`, channel, holder; with the gate off exactly
+      `params.deltas`.
     """
     table = params.deltas[:, :, None]
     softness = (1 - rounded(params.forgiveness * traits[:, 1]))[None, None, :]
@@ -50,14 +53,16 @@ def deltas(
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Sums what the events of a tick do to each directed tie, rows of `TieEvent` in ascending order.
 
-    Relies on two facts of the other rules: a resident takes part in at most one chat, and it is the actor of at
-    most one handover and one conflict, because it holds at most one row.
+    Relies on facts of the other rules: a resident takes part in at most one chat, and in each kind
+    of queue record it is the actor at most once and the rival at most once, because it holds at
+    most one row and waits for at most one. So each has one partner per part, found without
+    `[O, A, A]`, and no sum depends on the order of records.
 
     Args:
       chat: conversations.
       handovers, conflicts: queue records, each counted in both directions.
-      shared_meal: bool `[A, A]`, symmetric.
-      helped, took: bool `[A, A]`, [late or absent resident, co-worker].
+      shared_meal: bool `[A, A]`, symmetric, diagonal false.
+      helped, took: bool `[A, A]`, [late or absent resident, co-worker], diagonal false.
       is_alive: bool `[A]`; vacant slots neither feel nor are felt for.
       traits: float32 `[A, 3]` in [-1, 1].
       params: tie parameters.
@@ -66,51 +71,69 @@ def deltas(
       trust, familiarity, rivalry: float32 `[A, A]` [level], row = holder, before stage and clamp.
     """
     num_agents = is_alive.shape[0]
-    rows = row_table(traits, params)
-    opened = one_hot(chat.listener, num_agents)
-    is_good = _both(opened & chat.is_success[:, None])
-    is_bad = _both(opened & ~chat.is_success[:, None])
-    quality = jnp.maximum(chat.quality[:, None], chat.quality[None, :])  # only one of two speaks
-    polite = _by_pair(handovers, jnp.ones_like(handovers.intensity), num_agents)
-    conflict = _by_pair(conflicts, conflicts.intensity, num_agents)
-    is_good, is_bad, quality, polite, conflict = computed_once(
-        (is_good, is_bad, quality, polite, conflict)
-    )
-    is_pair = is_alive[:, None] & is_alive[None, :] & ~jnp.eye(num_agents, dtype=bool)
+    slots = jnp.arange(num_agents, dtype=jnp.int32)
+    rows = computed_once(row_table(traits, params))
+    partner, talk = _talk(chat, rows, traits, params)
+    polite = _counterparts(handovers, num_agents)
+    conflict = _counterparts(conflicts, num_agents)
+    anger = [computed_once(rounded(rows[TieEvent.QUEUE_CONFLICT] * intensity[None, :])) for _, intensity in conflict]
+    is_pair = is_alive[:, None] & is_alive[None, :]
 
     def total(channel: int) -> jax.Array:
-        def masked(event: TieEvent, mask: jax.Array) -> jax.Array:
+        def towards(other: jax.Array, value: jax.Array) -> jax.Array:
+            return jnp.where(other[:, None] == slots[None, :], value[channel][:, None], 0.0)
+
+        def where(mask: jax.Array, event: TieEvent) -> jax.Array:
             return jnp.where(mask, rows[event, channel][:, None], 0.0)
 
-        def scaled(event: TieEvent, amount: jax.Array) -> jax.Array:
-            return rounded(rows[event, channel][:, None] * amount)
-
-        value = jnp.where(is_good, scaled(TieEvent.CHAT_SUCCESS, quality), 0.0)
-        value += masked(TieEvent.CHAT_FAILURE, is_bad)
-        value += scaled(TieEvent.QUEUE_POLITE, polite)
-        value += scaled(TieEvent.QUEUE_CONFLICT, conflict)
-        value += masked(TieEvent.SHARED_MEAL, shared_meal)
-        value += masked(TieEvent.HELP_RECEIVED, helped)
-        value += masked(TieEvent.HELP_GIVEN, helped.T)
-        value += masked(TieEvent.SHIFT_TAKEN, took.T)
+        thanks = rows[TieEvent.QUEUE_POLITE]
+        value = towards(partner, talk)
+        value += towards(polite[0][0], thanks) + towards(polite[1][0], thanks)
+        value += towards(conflict[0][0], anger[0]) + towards(conflict[1][0], anger[1])
+        value += where(shared_meal, TieEvent.SHARED_MEAL)
+        value += where(helped, TieEvent.HELP_RECEIVED)
+        value += where(helped.T, TieEvent.HELP_GIVEN)
+        value += where(took.T, TieEvent.SHIFT_TAKEN)
         return jnp.where(is_pair, value, 0.0)
 
-    warmth = rounded(params.extroversion * traits[:, 0])[:, None]
-    warmed = is_good & is_pair & params.has_modifiers
-    return computed_once((total(0), total(1) + jnp.where(warmed, warmth, 0.0), total(2)))
+    return total(0), total(1), total(2)
 
 
-def _both(mask: jax.Array) -> jax.Array:
-    return mask | mask.T
+def _talk(
+    chat: ChatEvents, rows: jax.Array, traits: jax.Array, params: RelationshipParams
+) -> tuple[jax.Array, jax.Array]:
+    """Rates this tick's chat for both parties.
 
-
-def _by_pair(records: QueueRecords, amount: jax.Array, num_agents: int) -> jax.Array:
-    """Spreads record amounts over pairs, float32 `[A, A]`, symmetric.
-
-    Each actor has one record at most, so every maximum below is over one entry: no sum whose order matters.
+    Returns:
+      partner: int32 `[A]`, NONE = no chat; value: float32 `[3, A]` by channel and holder.
     """
-    is_actor = one_hot(jnp.where(records.is_set, records.actor, NONE), num_agents)  # [O, A]
-    rival = jnp.max(jnp.where(is_actor, records.rival[:, None], NONE), axis=0)
-    amount = jnp.max(jnp.where(is_actor, amount[:, None], 0.0), axis=0)
-    plane = jnp.where(one_hot(rival, num_agents), amount[:, None], 0.0)
-    return plane + plane.T
+    speaker = _inverse(chat.listener)
+    quality = jnp.where(speaker == NONE, chat.quality, pick(chat.quality, speaker))
+    is_success = chat.is_success | pick(chat.is_success, speaker, False)
+    warmth = jnp.where(params.has_modifiers, rounded(params.extroversion * traits[:, 0]), 0.0)
+    good = rounded(rows[TieEvent.CHAT_SUCCESS] * quality[None, :])
+    good += jnp.where(_IS_FAMILIARITY, warmth[None, :], 0.0)
+    value = jnp.where(is_success[None, :], good, rows[TieEvent.CHAT_FAILURE])
+    return jnp.maximum(chat.listener, speaker), computed_once(value)
+
+
+def _counterparts(
+    records: QueueRecords, num_agents: int
+) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
+    """Finds the other party and the intensity of each resident's records, as actor and as rival.
+
+    Returns:
+      Two pairs (int32 `[A]`, NONE = no record; float32 `[A]`, 0 where there is none).
+    """
+    objects = jnp.arange(records.actor.shape[0], dtype=jnp.int32)[:, None]
+    row = jnp.max(jnp.where(one_hot(records.actor, num_agents), objects, NONE), axis=0)
+    rival = pick(records.rival, row, NONE)
+    intensity = pick(records.intensity, row, 0.0)
+    actor = _inverse(rival)
+    return (rival, intensity), (actor, pick(intensity, actor, 0.0))
+
+
+def _inverse(partner: jax.Array) -> jax.Array:
+    """Finds who points at each resident, int32 `[A]`, NONE = nobody; at most one does."""
+    slots = jnp.arange(partner.shape[0], dtype=jnp.int32)[:, None]
+    return jnp.max(jnp.where(one_hot(partner, partner.shape[0]), slots, NONE), axis=0)

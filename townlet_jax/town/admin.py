@@ -77,9 +77,10 @@ def _read(state: TownState, op: jax.Array) -> Row:
 
 def _fraction(value: jax.Array) -> jax.Array:
     """Reads an integer argument in units of 1e-4, float32."""
-    # Behind the barrier the divisor is no constant, which a compiler would turn into an inexact
-    # multiplication: 8000 must read as the very float .8 that a file would give.
-    return value.astype(jnp.float32) / lax.optimization_barrier(jnp.float32(10_000))
+    # A divisor that is one constant or one scalar would be compiled into an inexact multiplication
+    # by its reciprocal, but 8000 must read as the very float .8 that a file would give.
+    unit = jnp.where(value == jnp.iinfo(jnp.int32).min, 1.0, 10_000.0)
+    return value.astype(jnp.float32) / unit
 
 
 def _is_pair(row: Row) -> jax.Array:

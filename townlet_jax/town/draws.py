@@ -11,6 +11,16 @@ from townlet_jax.state.clock import Clock, Purpose, Stream
 AT_CONSTRUCTION = NEVER
 """Tick that stands for the construction of a town; it never runs."""
 
+EVENT_PURPOSES = frozenset(
+    {
+        Purpose.PERTURBATION_ROLL,
+        Purpose.PERTURBATION_TICKS,
+        Purpose.PERTURBATION_MAGNITUDE,
+        Purpose.MEET_PARTICIPANTS,
+    }
+)
+"""Purposes of the events stream; all others draw from the world stream."""
+
 
 @struct.dataclass
 class Draws:
@@ -73,43 +83,52 @@ def draw(shape: TownShape, clock: Clock) -> Draws:
       shape: static sizes.
       clock: the clock; its keys are not consumed, the tick makes the draws distinct.
     """
-    world = (
-        Purpose.PRIORITY,
-        Purpose.CHAT_SUCCESS,
-        Purpose.CHAT_QUALITY,
-        Purpose.ARRIVAL_DELAY,
-        Purpose.ARRIVAL_NEEDS,
-    )
-    events = (
-        Purpose.PERTURBATION_ROLL,
-        Purpose.PERTURBATION_TICKS,
-        Purpose.PERTURBATION_MAGNITUDE,
-        Purpose.MEET_PARTICIPANTS,
-    )
-    streams = [Stream.WORLD] * len(world) + [Stream.EVENTS] * len(events) + [Stream.WORLD]
-    ticks = [clock.tick] * (len(world) + len(events)) + [jnp.int32(AT_CONSTRUCTION)]
-    purposes = (*world, *events, Purpose.PERSONALITY_SHIFT)
-    fold_in = jax.vmap(jax.random.fold_in)
-    tick_keys = fold_in(clock.stream_keys[jnp.array(streams)], jnp.stack(ticks))
-    keys = fold_in(tick_keys, jnp.array(purposes, jnp.uint32))
-    # Bits of a longer draw begin with those of a shorter one, so all purposes share one call.
-    longest = max(shape.num_agents * NUM_NEEDS, shape.num_specs)
-    bits = dict(
-        zip(purposes, jax.vmap(lambda key: jax.random.bits(key, (longest,)))(keys), strict=True)
-    )
     a, p = shape.num_agents, shape.num_specs
+    lengths = {
+        Purpose.PRIORITY: a,
+        Purpose.CHAT_SUCCESS: a,
+        Purpose.CHAT_QUALITY: a,
+        Purpose.ARRIVAL_DELAY: a,
+        Purpose.PERTURBATION_ROLL: p,
+        Purpose.PERTURBATION_TICKS: p,
+        Purpose.PERTURBATION_MAGNITUDE: p,
+        Purpose.MEET_PARTICIPANTS: a,
+        Purpose.PERSONALITY_SHIFT: 3,
+        Purpose.ARRIVAL_NEEDS: a * NUM_NEEDS,
+    }
+    bits = _bits(clock, lengths)
     return Draws(
-        priority=_order(shape, bits[Purpose.PRIORITY][:a]),
-        u_chat_success=uniform(bits[Purpose.CHAT_SUCCESS][:a]),
-        u_chat_quality=uniform(bits[Purpose.CHAT_QUALITY][:a]),
-        bits_arrival_delay=bits[Purpose.ARRIVAL_DELAY][:a],
-        u_arrival_needs=uniform(bits[Purpose.ARRIVAL_NEEDS][: a * NUM_NEEDS]).reshape(a, NUM_NEEDS),
-        personality_shift=uniform(bits[Purpose.PERSONALITY_SHIFT][:3]),
-        u_perturbation_roll=uniform(bits[Purpose.PERTURBATION_ROLL][:p]),
-        bits_perturbation_ticks=bits[Purpose.PERTURBATION_TICKS][:p],
-        u_perturbation_magnitude=uniform(bits[Purpose.PERTURBATION_MAGNITUDE][:p]),
-        bits_meet=bits[Purpose.MEET_PARTICIPANTS][:a],
+        priority=_order(shape, bits[Purpose.PRIORITY]),
+        u_chat_success=uniform(bits[Purpose.CHAT_SUCCESS]),
+        u_chat_quality=uniform(bits[Purpose.CHAT_QUALITY]),
+        bits_arrival_delay=bits[Purpose.ARRIVAL_DELAY],
+        u_arrival_needs=uniform(bits[Purpose.ARRIVAL_NEEDS]).reshape(a, NUM_NEEDS),
+        personality_shift=uniform(bits[Purpose.PERSONALITY_SHIFT]),
+        u_perturbation_roll=uniform(bits[Purpose.PERTURBATION_ROLL]),
+        bits_perturbation_ticks=bits[Purpose.PERTURBATION_TICKS],
+        u_perturbation_magnitude=uniform(bits[Purpose.PERTURBATION_MAGNITUDE]),
+        bits_meet=bits[Purpose.MEET_PARTICIPANTS],
     )
+
+
+def _bits(clock: Clock, lengths: dict[Purpose, int]) -> dict[Purpose, jax.Array]:
+    """Draws bits for all purposes at once, uint32 of the given length each.
+
+    Bits of a longer draw begin with those of a shorter one, so that draws of about the same length
+    share one call.
+    """
+    streams = [Stream.EVENTS if purpose in EVENT_PURPOSES else Stream.WORLD for purpose in lengths]
+    is_constant = jnp.array([purpose == Purpose.PERSONALITY_SHIFT for purpose in lengths])
+    ticks = jnp.where(is_constant, AT_CONSTRUCTION, clock.tick)
+    fold_in = jax.vmap(jax.random.fold_in)
+    tick_keys = fold_in(clock.stream_keys[jnp.array(streams)], ticks)
+    keys = fold_in(tick_keys, jnp.array(list(lengths), jnp.uint32))
+    short = max(length for purpose, length in lengths.items() if purpose != Purpose.ARRIVAL_NEEDS)
+    drawn = jax.vmap(lambda key: jax.random.bits(key, (short,)))(keys)
+    bits = {purpose: drawn[i, :length] for i, (purpose, length) in enumerate(lengths.items())}
+    last = list(lengths).index(Purpose.ARRIVAL_NEEDS)
+    needs = jax.random.bits(keys[last], (lengths[Purpose.ARRIVAL_NEEDS],))
+    return {**bits, Purpose.ARRIVAL_NEEDS: needs}
 
 
 def _order(shape: TownShape, bits: jax.Array) -> jax.Array:

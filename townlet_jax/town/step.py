@@ -5,6 +5,7 @@ import jax
 from townlet_jax.config.layout import TownLayout
 from townlet_jax.config.params import TownParams
 from townlet_jax.config.shape import TownShape
+from townlet_jax.masked import computed_once
 from townlet_jax.state import TownState
 from townlet_jax.state.clock import now
 from townlet_jax.state.events import TickEvents
@@ -40,20 +41,23 @@ def step(
       The town after the tick, and what happened in it.
     """
     before, moment = state, now(state.clock, params.time.ticks_per_day)
-    tick = Tick(shape, moment, draw(shape, state.clock), params, layout)  # P0
-    intents = intend(shape, state, actions, params, layout)
-    state, money = phases.turn_day(state, tick)  # P1
-    state, renewal = population.renew(state, tick)  # P2
-    state, orders = admin.apply(state, ops, tick)  # P3
+    draws = computed_once(draw(shape, state.clock))
+    tick = Tick(shape, moment, draws, params, layout)  # P0
+    intents = computed_once(intend(shape, state, actions, params, layout))
+    state, money = computed_once(phases.turn_day(state, tick))  # P1
+    state, renewal = computed_once(population.renew(state, tick))  # P2
+    state, orders = computed_once(admin.apply(state, ops, tick))  # P3
     level_before = state.needs.level
-    state, perturbed = phases.perturb(state, tick)  # P4
-    state, acted = using.act(state, intents, perturbed, orders, tick)  # P5
-    state, queued = using.keep_queues(state, acted, tick)  # P6
-    state, used = using.work_objects(state, acted.has_started, tick)  # P7
-    state = phases.wear(state, tick)  # P8
-    state, employed = phases.employ(state, used.is_working, tick)  # P9
-    state, tied = phases.bond(state, acted, queued, used, employed, renewal, tick)  # P10
-    state, left = phases.leave(state, employed, orders, tick)  # P11
+    state, perturbed = computed_once(phases.perturb(state, tick))  # P4
+    state, acted = computed_once(using.act(state, intents, perturbed, orders, tick))  # P5
+    state, queued = computed_once(using.keep_queues(state, acted, tick))  # P6
+    state, used = computed_once(using.work_objects(state, acted.has_started, tick))  # P7
+    state = computed_once(phases.wear(state, tick))  # P8
+    state, employed = computed_once(phases.employ(state, used.is_working, tick))  # P9
+    state, tied = computed_once(
+        phases.bond(state, acted, queued, used, employed, renewal, tick)
+    )  # P10
+    state, left = computed_once(phases.leave(state, employed, orders, tick))  # P11
     agents = remember(before, state.agents, actions, acted, queued, intents, layout)
     state = state.replace(agents=agents)
     events = gather(

@@ -1,0 +1,148 @@
+"""Counters of a tick, and the charter figures read from them."""
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from townlet_jax.config.layout import Flag, Role
+from townlet_jax.config.params import TownParams
+from townlet_jax.masked import NONE, one_hot, pick
+from townlet_jax.state import TownState
+from townlet_jax.state.agents import ExitReason
+from townlet_jax.state.events import FailReason, QueueRecords, TickEvents
+from townlet_jax.state.metrics import Counter, Total
+from townlet_jax.town.tick import Tick
+
+
+@struct.dataclass
+class Kpi:
+    """Charter figures of a town.
+
+    Attributes:
+      self_sufficiency: float32 in [0, 1], share of all slots with every need above the floor for a
+        whole day.
+      tenure_days: float32 [day], mean over all slots since hiring or the last absent shift.
+      lateness_rate: float32 in [0, 1], closed shifts with a late start, over the lives so far.
+      relationship_coverage: float32 in [0, 1], share of all slots with a strong tie to anybody.
+    """
+
+    self_sufficiency: jax.Array
+    tenure_days: jax.Array
+    lateness_rate: jax.Array
+    relationship_coverage: jax.Array
+
+
+def kpi(state: TownState, params: TownParams) -> Kpi:
+    """Reads the charter figures; vacant slots count as not fulfilling.
+
+    Args:
+      state: a town.
+      params: its numbers.
+    """
+    metrics, ties = state.metrics, state.relationships
+    day = params.time.ticks_per_day
+    num_slots = jnp.float32(metrics.service_ticks.shape[0])
+    is_strong = jnp.maximum(jnp.abs(ties.trust), jnp.abs(ties.rivalry)) > params.kpi.tie_threshold
+
+    def share(mask: jax.Array) -> jax.Array:
+        return jnp.sum(mask, dtype=jnp.int32).astype(jnp.float32) / num_slots
+
+    tenure = jnp.sum(metrics.service_ticks, dtype=jnp.int32).astype(jnp.float32)
+    num_late = jnp.sum(metrics.num_late_shifts, dtype=jnp.int32).astype(jnp.float32)
+    num_shifts = jnp.maximum(jnp.sum(metrics.num_shifts, dtype=jnp.int32), 1).astype(jnp.float32)
+    return Kpi(
+        self_sufficiency=share(metrics.above_floor_ticks >= day),
+        tenure_days=tenure / (num_slots * day.astype(jnp.float32)),
+        lateness_rate=num_late / num_shifts,
+        relationship_coverage=share(jnp.any(is_strong & ties.is_tie, axis=1)),
+    )
+
+
+def count(state: TownState, events: TickEvents, tick: Tick) -> TownState:
+    """P12: carries the streaks and counters on by one tick.
+
+    Args:
+      state: the town at the end of the tick.
+      events: what happened in it.
+      tick: constants of the tick.
+    """
+    metrics, shifts = state.metrics, events.employment
+    is_alive = state.agents.is_alive
+    is_well = is_alive & jnp.all(state.needs.level > tick.params.kpi.need_floor, axis=1)
+    is_employed = is_alive & (state.agents.job != NONE)
+    served = jnp.where(shifts.absent, 0, metrics.service_ticks)
+    past = jnp.where(events.lifecycle.spawned[:, None], 0, metrics.counters)
+    return state.replace(
+        metrics=metrics.replace(
+            above_floor_ticks=jnp.where(is_well, metrics.above_floor_ticks + 1, 0),
+            employed_ticks=metrics.employed_ticks + is_employed.astype(jnp.int32),
+            service_ticks=served + is_employed.astype(jnp.int32),
+            num_shifts=metrics.num_shifts + shifts.shift_closed.astype(jnp.int32),
+            num_late_shifts=metrics.num_late_shifts + shifts.shift_closed_late.astype(jnp.int32),
+            counters=past + _counters(state, events, tick),
+            totals=metrics.totals + _totals(events),
+        )
+    )
+
+
+def _counters(state: TownState, events: TickEvents, tick: Tick) -> jax.Array:
+    """What each resident did in this tick, int32 `[A, 8]` by `Counter`."""
+    layout, used = tick.layout, events.affordances
+    meals = pick(layout.affordances.stock_finish, used.finished)  # [A, S]
+    is_meal = one_hot(layout.stock.meals, meals.shape[1])[None, :]
+    speaks = one_hot(events.chat.listener, state.agents.job.shape[0])
+    speaks &= events.chat.is_success[:, None]
+    is_failed = (used.failed != NONE) & (used.failed != FailReason.ABANDONED)
+    is_here = state.agents.is_alive & ~events.lifecycle.spawned
+
+    def used_role(role: Role) -> jax.Array:
+        return pick(layout.objects.is_role[role], used.finished_obj, False)
+
+    counts = {
+        Counter.MEALS: pick(layout.affordances.flags[:, Flag.MEAL], used.finished, False),
+        Counter.COOKED: jnp.any(is_meal & (meals > 0), axis=1),
+        Counter.SHOWERS: used_role(Role.SHOWER),
+        Counter.SLEEPS: used_role(Role.BED),
+        Counter.WAGE_TICKS: events.employment.wage_paid > 0,
+        Counter.GOOD_CHATS: jnp.any(speaks | speaks.T, axis=1),
+        Counter.CONFLICTS: _is_actor(events.conflicts, is_here.shape[0]),
+        Counter.FAILURES: jnp.where(is_here, jnp.sum(is_failed, axis=0, dtype=jnp.int32), 0),
+    }
+    return jnp.stack([counts[counter].astype(jnp.int32) for counter in Counter], axis=1)
+
+
+def _is_actor(records: QueueRecords, num_agents: int) -> jax.Array:
+    """Tells who was evicted; a resident holds one row at most, so once at most. bool `[A]`."""
+    return jnp.any(one_hot(records.actor, num_agents), axis=0)
+
+
+def _totals(events: TickEvents) -> jax.Array:
+    """What happened in the town in this tick, int32 `[15]` by `Total`."""
+    exited, conflicts, chat = events.lifecycle.exited, events.conflicts, events.chat
+    shifts = events.employment
+    num_pairs = jnp.sum(events.affordances.shared_meal, dtype=jnp.int32)
+
+    def number(mask: jax.Array) -> jax.Array:
+        return jnp.sum(mask, dtype=jnp.int32)
+
+    quarters = jnp.round(4 * conflicts.intensity).astype(jnp.int32)
+    quality = jnp.where(chat.is_success, jnp.round(1024 * chat.quality), 0).astype(jnp.int32)
+    has_spoken = chat.listener != NONE
+    totals = {
+        Total.EXIT_FAINT: number(exited == ExitReason.FAINT),
+        Total.EXIT_EVICTION: number(exited == ExitReason.EVICTION),
+        Total.EXIT_EMPLOYMENT: number(exited == ExitReason.EMPLOYMENT_EXIT),
+        Total.EXIT_KILLED: number(exited == ExitReason.KILLED),
+        Total.EXIT_APPROVED: number(exited == ExitReason.MANUAL_APPROVE),
+        Total.ARRIVALS: number(events.lifecycle.spawned),
+        Total.CONFLICTS: number(conflicts.is_set),
+        Total.INTENSITY_QUARTERS: jnp.sum(quarters, dtype=jnp.int32),
+        Total.SHARED_MEALS: num_pairs // 2,
+        Total.HELPED: number(jnp.any(shifts.helped, axis=1)),
+        Total.TOOK: number(jnp.any(shifts.took, axis=1)),
+        Total.GHOST_MOVES: number(events.ghost_stepped),
+        Total.CHAT_SUCCESS: number(has_spoken & chat.is_success),
+        Total.CHAT_FAILURE: number(has_spoken & ~chat.is_success),
+        Total.CHAT_QUALITY_1024THS: jnp.sum(quality, dtype=jnp.int32),
+    }
+    return jnp.stack([totals[total] for total in Total])
