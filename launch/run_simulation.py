@@ -64,11 +64,11 @@ def main(argv: list[str]) -> Exit:
         )
     seed, limit = _seed(town), _limit(town)
     screen, highlights = console(sys.stdout), Highlights(labels(town))
-    if not _JSON.value:
-        screen.print(closing.introduction(town, _POLICY.value, seed, _TOWNS.value, limit))
-    for line in closing.notes(town):
-        print(line, file=sys.stderr)
     with _listener(highlights) as listener:
+        if not _JSON.value:
+            screen.print(closing.introduction(town, _POLICY.value, seed, _TOWNS.value, limit))
+        for line in closing.notes(town):
+            print(line, file=sys.stderr)
         simulation = Simulation(town, _POLICY.value, seed, _TOWNS.value, listener)
         _advance(simulation, limit)
     report = simulation.report(limit)

@@ -27,14 +27,14 @@ def main(argv: list[str]) -> None:
     if not _CONFIG.value:
         raise UsageError("name a configuration, such as configs/town.yaml")
     town = load(_CONFIG.value, _SET.value, _STRICT.value)
-    for note in town.notes:
-        print(f"note: {note}", file=sys.stderr)
     text = dump(town.config)
     if _OUTPUT.value is None:
         sys.stdout.write(text)
     else:
         Path(_OUTPUT.value).write_text(text, encoding="utf-8")
         print(f"wrote {_OUTPUT.value}")
+    for note in town.notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 if __name__ == "__main__":

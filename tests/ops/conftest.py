@@ -1,11 +1,15 @@
-"""Labels and empty events of a made-up town: three slots, four object rows."""
+"""A made-up town of three slots and four object rows, and the tiny town before its first tick."""
 
+import jax
 import numpy as np
 import pytest
 
-from townlet_jax.config.town import Names
+from townlet_jax.config import load
+from townlet_jax.config.town import Names, Town
 from townlet_jax.masked import NONE
+from townlet_jax.ops.host import fetch
 from townlet_jax.ops.labels import Labels
+from townlet_jax.state import TownState
 from townlet_jax.state.events import (
     AffordanceEvents,
     ChatEvents,
@@ -17,8 +21,9 @@ from townlet_jax.state.events import (
     RelationshipEvents,
     TickEvents,
 )
+from townlet_jax.town.init import init
 
-A, O, K, S, R, Q, N = 3, 4, 2, 2, 3, 4, 3
+A, O, K, S, R, Q, N = 3, 4, 2, 2, 3, 4, 3  # noqa: E741
 
 
 @pytest.fixture(scope="session")
@@ -101,9 +106,7 @@ def _quiet(t: int) -> TickEvents:
             wage_withheld=_real(t, A),
             first_presence=_none(t, A),
         ),
-        lifecycle=LifecycleEvents(
-            _zero(t, A), _off(t, A), _off(t, A), _off(t, A), _off(t, A)
-        ),
+        lifecycle=LifecycleEvents(_zero(t, A), _off(t, A), _off(t, A), _off(t, A), _off(t, A)),
         perturbations=PerturbationEvents(
             _off(t, K), _off(t, K), _off(t, K), *(_none(t, K) for _ in range(6))
         ),
@@ -116,3 +119,20 @@ def _quiet(t: int) -> TickEvents:
 def quiet():
     """Returns a function that makes the events of `t` ticks in which nothing happens."""
     return _quiet
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Town:
+    return load("configs/tiny.yaml")
+
+
+@pytest.fixture(scope="session")
+def _born(tiny: Town) -> TownState:
+    start = jax.jit(init, static_argnums=0)
+    return fetch(start(tiny.shape, jax.random.key(0), tiny.params, tiny.layout))
+
+
+@pytest.fixture
+def newborn(_born: TownState) -> TownState:
+    """The tiny town at tick 0, on the host; a test may change its arrays."""
+    return jax.tree.map(lambda leaf: np.array(leaf), _born)

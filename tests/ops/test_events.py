@@ -101,9 +101,7 @@ def test_employment(quiet, labels) -> None:
     work.took[0, 0, 1] = True
     work.exit_requested[0, 0] = work.exit_deferred[0, 1] = work.exit_pending[0, 2] = True
     work.exit_overflow[0] = 9
-    records = [
-        (record.pop("event"), record) for record in decode(events, labels, FIRST, 4)
-    ]
+    records = [(record.pop("event"), record) for record in decode(events, labels, FIRST, 4)]
     assert records == [
         ("employment_exit_manual_request", {"tick": 4, "agent_id": "ada"}),
         ("employment_exit_deferred", {"tick": 4, "agent_id": "ben"}),

@@ -104,6 +104,7 @@ def _approve(town, a, *_) -> bool:
         return False
     _flag(town, a, ExitReason.MANUAL_APPROVE)
     town.state.employment.is_exit_approved[a] = True
+    town.state.employment.pending_tick[a] = NEVER
     town.events.employment.exit_requested[a] = True
     return True
 

@@ -25,6 +25,9 @@ from townlet_jax.town.init import init
 from townlet_jax.town.policies import POLICIES
 from townlet_jax.town.step import step
 
+MAX_WATCHED_TICKS = 360
+"""Most ticks that `watch` keeps the events of in one call."""
+
 
 @struct.dataclass
 class Towns:
@@ -52,32 +55,34 @@ def start(town: Town, seed: int, num_towns: int) -> Towns:
 
 
 def advance(town: Town, policy: str, towns: Towns, num_ticks: int) -> Towns:
-    """Runs towns under a built-in policy. One compile per number of ticks and towns.
+    """Runs towns under a built-in policy. One compile per number of towns, whatever the ticks.
 
     Args:
       town: the loaded configuration the towns were started with.
       policy: name in `POLICIES`.
       towns: `[E]` towns; their buffers are given up.
-      num_ticks: T.
+      num_ticks: ticks to live.
     """
     num_towns = towns.state.clock.tick.shape[0]
-    run = _runner(town.shape, policy, num_ticks, _num_shards(num_towns))
-    return run(towns, town.params, town.layout)
+    run = _runner(town.shape, policy, _num_shards(num_towns))
+    return run(towns, jnp.int32(num_ticks), town.params, town.layout)
 
 
 def watch(town: Town, policy: str, towns: Towns, num_ticks: int) -> tuple[Towns, TickEvents]:
-    """Runs a single town and keeps what happened.
+    """Runs a single town and keeps what happened. One compile, whatever the ticks.
 
     Args:
       town: the loaded configuration.
       policy: name in `POLICIES`.
-      towns: one town, `E = 1`.
-      num_ticks: T.
+      towns: one town, `E = 1`; its buffers are given up.
+      num_ticks: T, at most `MAX_WATCHED_TICKS`.
 
     Returns:
-      towns; events, every leaf with a leading axis `[T]`.
+      towns; events on the host, numpy leaves with a leading axis `[T]`.
     """
-    return _watcher(town.shape, policy, num_ticks)(towns, town.params, town.layout)
+    run = _watcher(town.shape, policy)
+    towns, events = run(towns, jnp.int32(num_ticks), town.params, town.layout)
+    return towns, jax.tree.map(lambda x: x[:num_ticks], jax.device_get(events))
 
 
 def live(
@@ -125,31 +130,36 @@ def _starter(shape: TownShape) -> Callable[..., Towns]:
 
 
 @functools.cache
-def _runner(shape: TownShape, policy: str, num_ticks: int, num_shards: int) -> Callable[..., Towns]:
-    def run(towns: Towns, params: TownParams, layout: TownLayout) -> Towns:
-        def body(towns: Towns, _: None) -> tuple[Towns, None]:
+def _runner(shape: TownShape, policy: str, num_shards: int) -> Callable[..., Towns]:
+    def run(towns: Towns, num_ticks: jax.Array, params: TownParams, layout: TownLayout) -> Towns:
+        def body(_: jax.Array, towns: Towns) -> Towns:
             lived = functools.partial(live, shape, policy)
-            return jax.vmap(lived, in_axes=(0, None, None))(towns, params, layout)[0], None
+            return jax.vmap(lived, in_axes=(0, None, None))(towns, params, layout)[0]
 
-        return lax.scan(body, towns, None, length=num_ticks)[0]
+        return lax.fori_loop(0, num_ticks, body, towns)
 
     mesh = Mesh(np.array(jax.devices()[:num_shards]), ("towns",))
     towns, shared = PartitionSpec("towns"), PartitionSpec()
     sharded = jax.shard_map(
-        run, mesh=mesh, in_specs=(towns, shared, shared), out_specs=towns, check_vma=False
+        run, mesh=mesh, in_specs=(towns, shared, shared, shared), out_specs=towns, check_vma=False
     )
     return jax.jit(sharded, donate_argnums=0, compiler_options=compiler_options())
 
 
 @functools.cache
-def _watcher(
-    shape: TownShape, policy: str, num_ticks: int
-) -> Callable[..., tuple[Towns, TickEvents]]:
-    def run(towns: Towns, params: TownParams, layout: TownLayout) -> tuple[Towns, TickEvents]:
-        def body(town: Towns, _: None) -> tuple[Towns, TickEvents]:
-            return live(shape, policy, town, params, layout)
+def _watcher(shape: TownShape, policy: str) -> Callable[..., tuple[Towns, TickEvents]]:
+    def run(
+        towns: Towns, num_ticks: jax.Array, params: TownParams, layout: TownLayout
+    ) -> tuple[Towns, TickEvents]:
+        def body(index: jax.Array, carry: tuple[Towns, TickEvents]) -> tuple[Towns, TickEvents]:
+            town, record = carry
+            town, events = live(shape, policy, town, params, layout)
+            return town, jax.tree.map(lambda all, new: all.at[index].set(new), record, events)
 
-        town, events = lax.scan(body, jax.tree.map(lambda x: x[0], towns), None, length=num_ticks)
-        return jax.tree.map(lambda x: x[None], town), events
+        town = jax.tree.map(lambda x: x[0], towns)
+        blank = jax.eval_shape(lambda: live(shape, policy, town, params, layout)[1])
+        record = jax.tree.map(lambda x: jnp.zeros((MAX_WATCHED_TICKS, *x.shape), x.dtype), blank)
+        town, record = lax.fori_loop(0, num_ticks, body, (town, record))
+        return jax.tree.map(lambda x: x[None], town), record
 
-    return jax.jit(run, compiler_options=compiler_options())
+    return jax.jit(run, donate_argnums=0, compiler_options=compiler_options())

@@ -145,11 +145,11 @@ def _resident(town: Town, state: TownState, a: int) -> Resident:
         place=0 if waits == NONE else queue_of(town, state, waits).index(a) + 1,
         is_leaving=bool(agents.is_leaving[a]),
         has_collapsed=bool(state.lifecycle.exit_reason[a] == ExitReason.FAINT),
-        needs={name: _level(state.needs.level[a, n]) for n, name in enumerate(NEEDS)},
-        money=_level(agents.wallet[a]),
+        needs={name: _level(float(state.needs.level[a, n])) for n, name in enumerate(NEEDS)},
+        money=_level(float(agents.wallet[a])),
         job=None if job == NONE else names.jobs[job],
-        status=None if job == NONE else Status(work.status[a]).name.lower(),
-        attendance=_level(present / scheduled) if scheduled else None,
+        status=None if job == NONE else Status(int(work.status[a])).name.lower(),
+        attendance=_level(int(present) / int(scheduled)) if scheduled else None,
         num_shifts=int(state.metrics.num_shifts[a]),
         num_late_shifts=int(state.metrics.num_late_shifts[a]),
         ties=tuple(sorted(ties, key=lambda tie: -tie.strength)),
@@ -168,16 +168,16 @@ def _ties(town: Town, state: TownState, a: int) -> list[Tie]:
         Tie(
             slot=b,
             to=name_of(town, state, b),
-            trust=_level(ledger.trust[a, b]),
-            familiarity=_level(ledger.familiarity[a, b]),
-            rivalry=_level(ledger.rivalry[a, b]),
+            trust=_level(float(ledger.trust[a, b])),
+            familiarity=_level(float(ledger.familiarity[a, b])),
+            rivalry=_level(float(ledger.rivalry[a, b])),
         )
         for b in others
     ]
 
 
 def _level(value: float) -> float:
-    return round(float(value), 4)
+    return round(value, 4)
 
 
 def _ordinal(number: int) -> str:

@@ -1,6 +1,7 @@
 """A town as a picture. Needs matplotlib, which nothing else on this path imports."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -112,7 +113,13 @@ def _draw_map(axes: Axes, scene: Scene, cell: float) -> None:
 def _draw_places(axes: Axes, scene: Scene, points: float, room: Room) -> None:
     """Draws objects as tiles with the letter of their type, their name and their seats."""
     colours = object_colours(scene)
-    middle = {"ha": "center", "va": "center", "color": "white", "weight": "bold", "zorder": 4}
+    middle: dict[str, Any] = {
+        "ha": "center",
+        "va": "center",
+        "color": "white",
+        "weight": "bold",
+        "zorder": 4,
+    }
     size = min(max(points * 0.27, 6), 9)
     for place in scene.places:
         (x, y), colour = place.position, colours[place.type]
@@ -123,7 +130,7 @@ def _draw_places(axes: Axes, scene: Scene, points: float, room: Room) -> None:
         axes.add_patch(tile)
         axes.text(x, y, place.letter, size=points * 0.4, **middle)
         seats = f" {place.load()}" if place.seats > 1 or place.users else ""
-        style = {"color": colour, "style": "italic", "zorder": 9.5}
+        style: dict[str, Any] = {"color": colour, "style": "italic", "zorder": 9.5}
         room.label(place.name + seats, x, y, 0.42, size, ABOVE, **style)
 
 
@@ -137,7 +144,7 @@ def _draw_people(
 ) -> None:
     """Draws residents as dots with their names; a small number tells the place in a line."""
     places = {slot: i + 1 for place in scene.places for i, slot in enumerate(place.waiting)}
-    middle = {"ha": "center", "va": "center", "color": "white", "weight": "bold"}
+    middle: dict[str, Any] = {"ha": "center", "va": "center", "color": "white", "weight": "bold"}
     size = min(max(points * 0.29, 6.6), 10)
     for person in scene.people:
         x, y = spots[person.slot]
@@ -152,7 +159,9 @@ def _draw_people(
             u, v = x + radius * 0.85, y - radius * 0.85
             badge = Circle((u, v), radius * 0.5, facecolor=WAIT, edgecolor="white", zorder=11)
             axes.add_patch(badge)
-            axes.text(u, v, places[person.slot], size=points * radius * 0.6, zorder=12, **middle)
+            axes.text(
+                u, v, str(places[person.slot]), size=points * radius * 0.6, zorder=12, **middle
+            )
 
 
 def _spots(scene: Scene, radius: float) -> dict[int, tuple[float, float]]:

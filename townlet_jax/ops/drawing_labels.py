@@ -1,6 +1,7 @@
 """Finds room for labels in a picture, so that they cover neither things nor each other."""
 
 import dataclasses
+from typing import Any
 
 from matplotlib import patheffects
 from matplotlib.axes import Axes
@@ -47,7 +48,7 @@ class Room:
 
     def label(
         self, text: str, x: float, y: float, gap: float, size: float, sides: tuple[str, ...],
-        max_cover: float = float("inf"), **style: object,
+        max_cover: float = float("inf"), **style: Any,
     ) -> None:  # fmt: skip
         """Writes a label on the side of a thing that leaves most of the rest visible.
 
@@ -71,9 +72,9 @@ class Room:
         if self._cost(best) > max_cover * width * height:
             return
         self._boxes.append(best)
-        middle = ((best.left + best.right) / 2, (best.top + best.bottom) / 2)
-        align = {"ha": "center", "va": "center_baseline", "path_effects": _HALO}
-        self._axes.text(*middle, text, size=size, **align, **style)
+        u, v = (best.left + best.right) / 2, (best.top + best.bottom) / 2
+        align: dict[str, Any] = {"ha": "center", "va": "center_baseline", "path_effects": _HALO}
+        self._axes.text(u, v, text, size=size, **align, **style)
 
     def _cost(self, box: Box) -> float:
         """Returns the area that a label would cover or lose beyond the edge of the map."""

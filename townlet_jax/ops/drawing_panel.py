@@ -1,5 +1,7 @@
 """The right-hand side of a town's picture: residents with their needs, objects, line styles."""
 
+from typing import Any
+
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
@@ -48,7 +50,7 @@ def _draw_person(axes: Axes, scene: Scene, person: Resident, y: float, row: floa
     size = min(8.5, 72 * row * 0.42)
     colour = palette.person_colour(person.slot)
     axes.plot([0.1], [y], marker="o", markersize=size * 1.35, color=colour)
-    middle = {"va": "center", "size": size}
+    middle: dict[str, Any] = {"va": "center", "size": size}
     axes.text(
         0.1, y, scene.marks[person.slot], color="white", ha="center", va="center",
         size=size * 0.75, weight="bold",
@@ -79,7 +81,7 @@ def _draw_types(
             color=colours[kind],
         )  # fmt: skip
         axes.add_patch(tile)
-        style = {"ha": "center", "va": "center", "size": 7, "weight": "bold"}
+        style: dict[str, Any] = {"ha": "center", "va": "center", "size": 7, "weight": "bold"}
         axes.text(0.1, y, letter, color="white", **style)
         axes.text(0.26, y, kind.replace("_", " "), size=8.5, va="center", color=palette.INK)
         places = [place for place in scene.places if place.type == kind]

@@ -113,9 +113,7 @@ def decode(
     chunk = Chunk(events, labels, generation)
     found = [item for family in FAMILIES for item in family(chunk)]
     found.sort(key=lambda item: item[:3])
-    return [
-        {"tick": first_tick + t, "event": event, **fields} for t, _, _, event, fields in found
-    ]
+    return [{"tick": first_tick + t, "event": event, **fields} for t, _, _, event, fields in found]
 
 
 def _positions(mask: Any) -> list[list[int]]:
@@ -133,18 +131,20 @@ def _affordances(chunk: Chunk) -> Iterator[_Found]:
     events = chunk.events.affordances
     for t, a in _positions(events.started != NONE):
         index = int(events.started[t, a])
-        yield t, Phase.START, a, "affordance_start", {
+        record = {
             "agent_id": chunk.agent(t, a),
             "object_id": chunk.object(int(events.started_obj[t, a])),
             "affordance_id": chunk.affordance(index),
             "duration": chunk.labels.durations[index],
         }
+        yield t, Phase.START, a, "affordance_start", record
     for t, a in _positions(events.finished != NONE):
-        yield t, Phase.FINISH, a, "affordance_finish", {
+        record = {
             "agent_id": chunk.agent(t, a),
             "object_id": chunk.object(int(events.finished_obj[t, a])),
             "affordance_id": chunk.affordance(int(events.finished[t, a])),
         }
+        yield t, Phase.FINISH, a, "affordance_finish", record
 
 
 def _failures(chunk: Chunk) -> Iterator[_Found]:
@@ -154,27 +154,29 @@ def _failures(chunk: Chunk) -> Iterator[_Found]:
     """
     events, lifecycle = chunk.events.affordances, chunk.events.lifecycle
     for t, source, a in _positions(events.failed != NONE):
-        reason = FailReason(events.failed[t, source, a])
+        reason = FailReason(int(events.failed[t, source, a]))
         phase, name = _FAIL_PHASES[FailSource(source)], chunk.agent(t, a)
         if reason == FailReason.REMOVED:
             is_teleport = lifecycle.context_reset[t, a] and not lifecycle.spawned[t, a]
             phase = Phase.ADMIN if is_teleport else Phase.REMOVAL
             name = chunk.former(t, a)
-        yield t, phase, a, "affordance_fail", {
+        record = {
             "agent_id": name,
             "object_id": chunk.object(int(events.failed_obj[t, source, a])),
             "affordance_id": chunk.affordance(int(events.failed_affordance[t, source, a])),
             "reason": reason.name.lower(),
         }
+        yield t, phase, a, "affordance_fail", record
 
 
 def _shared_meals(chunk: Chunk) -> Iterator[_Found]:
     events = chunk.events.affordances
     for t, a, b in _positions(np.triu(events.shared_meal, 1)):
-        yield t, Phase.MEALS, a, "shared_meal", {
+        record = {
             "agents": [chunk.agent(t, a), chunk.agent(t, b)],
             "object_id": chunk.object(int(events.meal_obj[t, a])),
         }
+        yield t, Phase.MEALS, a, "shared_meal", record
 
 
 def _queues(chunk: Chunk) -> Iterator[_Found]:
@@ -204,11 +206,12 @@ def _economy(chunk: Chunk) -> Iterator[_Found]:
         for t, a in _positions(mask):
             yield t, Phase.RENT, a, event, {"agent_id": chunk.former(t, a)}
     for t, venue, kind in _positions(events.restocked):
-        yield t, Phase.RESTOCK, venue, "stock_replenish", {
+        record = {
             "object_id": names.venues[venue],
             "type": names.stock_kinds[kind],
             "amount": int(events.restocked[t, venue, kind]),
         }
+        yield t, Phase.RESTOCK, venue, "stock_replenish", record
 
 
 def _admin(chunk: Chunk) -> Iterator[_Found]:
@@ -224,7 +227,7 @@ def _perturbations(chunk: Chunk) -> Iterator[_Found]:
     """Yields what befell the town; an event ended by a cancel ends in the admin phase."""
     events, labels = chunk.events.perturbations, chunk.labels
 
-    def fields(t: int, row: int, specs: np.ndarray, ids: np.ndarray) -> Record:
+    def fields(t: int, row: int, specs: Any, ids: Any) -> Record:
         spec = int(specs[t, row])
         name = labels.names.perturbations[spec]
         return {"event_id": int(ids[t, row]), "spec": name, "kind": labels.kinds[spec]}
@@ -250,20 +253,22 @@ def _moves_and_chats(chunk: Chunk) -> Iterator[_Found]:
     chat = chunk.events.chat
     for t, a in _positions(chat.listener != NONE):
         event = "chat_success" if chat.is_success[t, a] else "chat_failure"
-        yield t, Phase.CHAT, a, event, {
+        record = {
             "speaker": chunk.agent(t, a),
             "listener": chunk.agent(t, int(chat.listener[t, a])),
             "quality": _number(chat.quality[t, a]),
         }
+        yield t, Phase.CHAT, a, event, record
 
 
 def _employment(chunk: Chunk) -> Iterator[_Found]:
     events = chunk.events.employment
     for t, a in _positions(events.late_start != NONE):
-        yield t, Phase.EMPLOYMENT, a, "shift_late_start", {
+        record = {
             "agent_id": chunk.agent(t, a),
             "ticks_late": int(events.late_start[t, a]),
         }
+        yield t, Phase.EMPLOYMENT, a, "shift_late_start", record
     for mask, event in (
         (events.absent, "shift_absent"),
         (events.departed, "shift_departed_early"),
@@ -305,7 +310,7 @@ def _lifecycle(chunk: Chunk) -> Iterator[_Found]:
         for t, a in _positions(mask):
             yield t, phase, a, event, {"agent_id": chunk.agent(t, a)}
     for t, a in _positions(events.exited != ExitReason.NONE):
-        reason = ExitReason(events.exited[t, a])
+        reason = ExitReason(int(events.exited[t, a]))
         record = {"agent_id": chunk.agent(t, a), "reason": reason.name.lower()}
         yield t, Phase.GATE, a, "agent_exit", record
 

@@ -112,8 +112,9 @@ KINDS = (
     Kind(
         "chat_success",
         20,
-        lambda r: f"{r['speaker']} and {r['listener']} had a good talk "
-        f"(quality {r['quality']:.2f})",
+        lambda r: (
+            f"{r['speaker']} and {r['listener']} had a good talk (quality {r['quality']:.2f})"
+        ),
         lambda r: r["quality"],
     ),
     Kind("chat_failure", 10, lambda r: f"{r['speaker']} and {r['listener']} ran out of words"),

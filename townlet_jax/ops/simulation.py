@@ -47,9 +47,11 @@ class Simulation:
         self.num_ticks, self.run_seconds, self.compile_seconds = 0, 0.0, 0.0
         self._town, self._policy, self._seed, self._listener = town, policy, seed, listener
         self._labels = labels(town)
-        self._towns = batch.start(town, seed, num_towns)
         is_copied = listener is not None and num_towns > 1
         self._copy = batch.start(town, seed, 1) if is_copied else None
+        with CompileClock() as clock:
+            self._towns = batch.start(town, seed, num_towns)
+            self.compile_seconds += clock.seconds()
 
     def advance(self, num_ticks: int) -> None:
         """Lives so many ticks; one compile per number."""

@@ -29,10 +29,10 @@ class CompileClock:
     ) -> None:
         jax.monitoring.unregister_event_duration_listener(self._hear)
 
-    def _hear(self, event: str, duration: float, **_: str | int) -> None:
+    def _hear(self, event: str, duration_secs: float, **kwargs: str | int) -> None:
         if event.startswith(_COMPILING):
             end = time.perf_counter()
-            self._spans.append((end - duration, end))
+            self._spans.append((end - duration_secs, end))
 
     def seconds(self) -> float:
         """Returns the time spent so far [s]."""

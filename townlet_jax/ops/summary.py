@@ -63,7 +63,7 @@ def summarise(town: Town, towns: TownState, kpi: Kpi, run: Run) -> dict[str, obj
       town 0; `per_town_mean` (several towns only) are the totals divided by their number.
     """
     hashes = town_hashes(towns)
-    total = totals(towns.metrics.totals)
+    total = totals(np.asarray(towns.metrics.totals))
     means = {} if run.num_towns == 1 else {"per_town_mean": per_town_mean(total, run.num_towns)}
     return {
         "config_id": town.config_id,
@@ -94,7 +94,7 @@ def totals(counts: np.ndarray) -> dict[str, object]:
     Args:
       counts: int32 `[E, 15]`, by `Total`.
     """
-    count = np.sum(counts, axis=0, dtype=np.int64).tolist()
+    count = np.asarray(counts, np.int64).sum(axis=0).tolist()
     num_chats = count[Total.CHAT_SUCCESS]
     quality = count[Total.CHAT_QUALITY_1024THS] / 1024 / num_chats if num_chats else 0.0
     return {

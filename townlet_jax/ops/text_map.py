@@ -1,6 +1,6 @@
 """A town as text: the map with objects and residents, who does what, queues and ties."""
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -28,7 +28,13 @@ MAX_TIES = 12
 def picture(scene: Scene) -> Group:
     """Returns the town with its legend, for a `rich` console."""
     title = f"{scene.title}  {scene.moment} (tick {scene.tick})"
-    parts = [Text(title, style="bold"), Text(), town_map(scene), Text(), _legend(scene)]
+    parts: list[RenderableType] = [
+        Text(title, style="bold"),
+        Text(),
+        town_map(scene),
+        Text(),
+        _legend(scene),
+    ]
     if scene.people:
         parts += [Text(), _people(scene)]
     for heading, lines in (("queues", queues(scene)), ("strongest ties", ties(scene))):
@@ -77,9 +83,9 @@ def _legend(scene: Scene) -> Table:
     for (letter, kind), names in by_type.items():
         table.add_row(Text(letter, OBJECT), kind.replace("_", " "), ", ".join(names))
     kinds = {1: "wall", 2: "door", 3: "road", 4: "grass"}
-    for kind, name in kinds.items():
-        if (scene.ground == kind).any():
-            table.add_row(Text(*GROUND[kind]), name)
+    for tile, name in kinds.items():
+        if (scene.ground == tile).any():
+            table.add_row(Text(*GROUND[tile]), name)
     cells = [person.position for person in scene.people]
     if len(set(cells)) < len(cells):
         table.add_row(Text(CROWD, PERSON), "several residents")

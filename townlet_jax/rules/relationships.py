@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from townlet_jax.config.params import RelationshipParams
-from townlet_jax.masked import LONG_AGO, computed_once, one_hot, pick, rounded
+from townlet_jax.masked import LONG_AGO, NONE, computed_once, one_hot, pick, rounded
 from townlet_jax.state.clock import Now
 from townlet_jax.state.events import RelationshipEvents
 from townlet_jax.state.relationships import Relationships, TieDrop
@@ -61,24 +61,23 @@ def step(
     """
     moved = computed_once(move(relationships, delta, now, params))
     is_kept = computed_once(within_capacity(moved, params, max_edges))
-    spoke = one_hot(listener, listener.shape[0])
-    is_settled = (spoke | spoke.T) & is_kept
-    faded = computed_once(fade(moved, traits, params))
-    is_strong = jnp.maximum(jnp.abs(faded.trust), jnp.abs(faded.familiarity))
-    is_alive = jnp.maximum(is_strong, jnp.abs(faded.rivalry)) > params.eviction_threshold
+    settled = _towards_partner(moved, is_kept, listener)
+    faded = fade(moved, traits, params)
+    strongest = jnp.maximum(jnp.abs(faded.trust), jnp.abs(faded.familiarity))
+    strongest = jnp.maximum(strongest, jnp.abs(faded.rivalry))
+    is_left = computed_once(is_kept & (strongest > params.eviction_threshold))
     is_new = moved.formed_tick == now.tick
-    num_dropped = [jnp.zeros_like(removed)] * len(TieDrop)
-    num_dropped[TieDrop.CAPACITY] = _count(moved.is_tie & ~is_kept & ~is_new)
-    num_dropped[TieDrop.DECAY] = _count(is_kept & ~is_alive & ~is_new)
-    num_dropped[TieDrop.REMOVED] = removed
-    num_dropped[TieDrop.REFUSED] = _count(moved.is_tie & ~(is_kept & is_alive) & is_new)
+    num_dropped = {
+        TieDrop.CAPACITY: _count(moved.is_tie & ~is_kept & ~is_new),
+        TieDrop.DECAY: _count(is_kept & ~is_left & ~is_new),
+        TieDrop.REMOVED: removed,
+        TieDrop.REFUSED: _count(moved.is_tie & ~is_left & is_new),
+    }
+    evicted = jnp.stack([num_dropped[cause] for cause in TieDrop], axis=1)
     events = RelationshipEvents(
-        evicted=jnp.stack(num_dropped, axis=1),
-        settled_trust=jnp.sum(jnp.where(is_settled, moved.trust, 0.0), axis=1),
-        settled_familiarity=jnp.sum(jnp.where(is_settled, moved.familiarity, 0.0), axis=1),
+        evicted=evicted, settled_trust=settled[0], settled_familiarity=settled[1]
     )
-    faded = keep(faded, is_kept & is_alive)
-    return count(faded, events.evicted, now, ticks_per_day, params), events
+    return count(keep(faded, is_left), evicted, now, ticks_per_day, params), events
 
 
 def move(
@@ -91,7 +90,8 @@ def move(
 
     Args:
       relationships: ties.
-      delta: trust, familiarity, rivalry, float32 `[A, A]` [level]; at stage OFF the first two count as 0.
+      delta: trust, familiarity, rivalry, float32 `[A, A]` [level]; at stage OFF the first two count
+        as 0.
       now: the moment.
       params: tie parameters.
     """
@@ -129,11 +129,11 @@ def within_capacity(
       bool `[A, A]`.
     """
     capacity = jnp.clip(params.effective_capacity, 0, max_edges)
+    num_reserved = jnp.minimum(params.reserve_rivals, capacity)
     is_tie, rivalry = relationships.is_tie, relationships.rivalry
     strength = jnp.abs(relationships.trust) + jnp.abs(relationships.familiarity) + jnp.abs(rivalry)
     is_rival = is_tie & (rivalry > 0)
-    rival_place = _place(rivalry, is_rival, relationships.formed_tick)
-    is_reserved = is_rival & (rival_place < jnp.minimum(params.reserve_rivals, capacity))
+    is_reserved = is_rival & (_place(rivalry, is_rival, relationships.formed_tick) < num_reserved)
     strength = jnp.where(is_reserved, jnp.inf, strength)
     return is_tie & (_place(strength, is_tie, relationships.formed_tick) < capacity)
 
@@ -316,22 +316,35 @@ def _shrunk(
 def _place(value: jax.Array, takes_part: jax.Array, formed_tick: jax.Array) -> jax.Array:
     """Counts the ties that come before each one in its row, int32 `[A, A]`.
 
-    Larger value first, then older, then lower slot. Floats >= 0 order like their bits, and with integers
-    `x > y or (x == y and first)` is `x + first > y`.
+    Larger value first, then older, then lower slot. Floats >= 0 order like their bits, and with
+    integers `x > y or (x == y and first)` is `x + first > y`.
     """
-    num_agents = value.shape[0]
+    slots = jnp.arange(value.shape[0], dtype=jnp.int32)
     bits = lax.bitcast_convert_type(value, jnp.int32)
-    key = jnp.where(takes_part, bits, -2).T  # [partner, holder]: rows below are contiguous
-    formed = formed_tick.T
-    slots = jnp.arange(num_agents, dtype=jnp.int32)[:, None]
-    place = jnp.zeros((num_agents, num_agents), jnp.int32)
-    # One term per partner instead of a sum over [A, A, A]: a reduction of the CPU back-end would run element by
-    # element, and materialise the cube from 33 residents on.
-    for other in range(num_agents):
-        row = slice(other, other + 1)
-        is_older = formed[row] < formed + (other < slots).astype(jnp.int32)
-        place += (key[row] + is_older.astype(jnp.int32) > key).astype(jnp.int32)
-    return place.T
+    key = computed_once(jnp.where(takes_part, bits, -2))
+    is_lower = (slots[None, :] < slots[:, None]).astype(jnp.int32)[None]  # [1, one, other]
+    place = jnp.zeros_like(key)
+    # XLA for CPU writes out whole cubes [A, A, A] before sums of more than 32 terms.
+    for start in range(0, value.shape[0], 32):
+        other = slice(start, start + 32)
+        is_older = formed_tick[:, None, other] < formed_tick[:, :, None] + is_lower[:, :, other]
+        is_before = key[:, None, other] + is_older.astype(jnp.int32) > key[:, :, None]
+        place += jnp.sum(is_before, axis=2, dtype=jnp.int32)
+    return computed_once(place)
+
+
+def _towards_partner(
+    relationships: Relationships, is_kept: jax.Array, listener: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Reads trust and familiarity towards this tick's chat partner, float32 `[A]`, 0 without tie."""
+    slots = jnp.arange(listener.shape[0], dtype=jnp.int32)
+    is_listener = one_hot(listener, listener.shape[0])
+    speaker = jnp.max(jnp.where(is_listener, slots[:, None], NONE), axis=0)
+    partner = jnp.maximum(listener, speaker)
+    at_partner = slots, jnp.maximum(partner, 0)
+    is_settled = (partner != NONE) & is_kept[at_partner]
+    trust = jnp.where(is_settled, relationships.trust[at_partner], 0.0)
+    return trust, jnp.where(is_settled, relationships.familiarity[at_partner], 0.0)
 
 
 def _count(mask: jax.Array) -> jax.Array:

@@ -96,7 +96,7 @@ def deltas(
         value += where(took.T, TieEvent.SHIFT_TAKEN)
         return jnp.where(is_pair, value, 0.0)
 
-    return total(0), total(1), total(2)
+    return computed_once((total(0), total(1), total(2)))
 
 
 def _talk(

@@ -178,7 +178,7 @@ def control(
     Args:
       view: the state read once.
       state: a town before its tick.
-      option: int32 `[A]`, `Option`.
+      option: int32 `[A]`, `Option`; any other code reads as a wait that failed.
       params, layout: the town's numbers and tables.
     """
     rows, _ = option_rows(candidates(view, state.agents.wallet, layout), option)
@@ -203,7 +203,8 @@ def control(
     affordance = jnp.where(
         is_working, pick(layout.jobs.affordance, state.agents.job, NONE), offered(layout, row)
     )
-    intents = waiting(option.shape[0])
+    is_refused = (option < 0) | (option >= len(Option))
+    intents = waiting(option.shape[0]).replace(is_refused=is_refused)
     intents = act(intents, walks, Kind.MOVE, step)
     intents = act(intents, uses, Kind.USE, row, affordance)
     talks = is_social & jnp.any(view.can_chat, axis=-1) & ~view.is_blocking
@@ -265,7 +266,7 @@ def _while_running(
     layout: TownLayout,
 ) -> Intents:
     """Decides for residents that run something: stop, talk, go on, or give it up."""
-    is_own = (option == Option.REST) | (option == Option.SOCIALISE)
+    is_own = (option == Option.REST) | (option == Option.SOCIALISE) | intents.is_refused
     for code in (*OWN_ROLES, Option.GO_TO_WORK):
         is_own |= (option == code) & owns(state, layout, code)
     works = affordances.has_flag(state.use, Flag.WORK, layout.affordances)

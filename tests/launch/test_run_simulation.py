@@ -1,0 +1,119 @@
+"""`run_simulation`: bad input is one line; runs, reports and interrupts at full cost are slow."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = [sys.executable, "launch/run_simulation.py"]
+TINY = "configs/tiny.yaml"
+TOTALS = {
+    "queue_conflict_events", "queue_conflict_intensity_sum", "shared_meal_events",
+    "late_help_events", "shift_takeover_events", "chat_success_events", "chat_failure_events",
+    "chat_quality_mean", "exits", "arrivals", "ghost_moves",
+}  # fmt: skip
+KPIS = {"self_sufficiency", "tenure_days", "lateness_rate", "relationship_coverage"}
+
+
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Programs compiled by one run serve the next."""
+    cache = str(tmp_path_factory.mktemp("cache"))
+    return {**os.environ, "JAX_PLATFORMS": "cpu", "TOWNLET_CACHE": cache}
+
+
+def start(environ: dict[str, str], *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*SCRIPT, *args], cwd=ROOT, capture_output=True, text=True, timeout=300, env=environ
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "reason"),
+    [
+        ([TINY, "--tick-limit", "-1"], "-1 is not an integer in the range"),
+        ([TINY, "--policy", "wild"], "value should be one of <scripted|random|idle>"),
+        ([TINY, "--towns", "0"], "0 is not an integer in the range"),
+        ([TINY, "--set", "world.action_level=primitive"], "use --policy=random or idle"),
+        (["no/such.yaml"], "no/such.yaml:1:1: cannot be read"),
+        ([TINY, "--json", "--events", "no/such/file.jsonl"], "no/such/file.jsonl: No such file"),
+    ],
+    ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_line(environ, args: list[str], reason: str) -> None:
+    result = start(environ, *args)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert reason in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_no_ticks_is_a_report_too(environ) -> None:
+    result = start(environ, "--config", TINY, "--tick-limit", "0", "--json", "--seed", "4")
+    assert result.returncode == 0
+    report = json.loads(result.stdout)
+    assert (report["config_id"], report["seed"], report["ticks"]) == ("tiny", 4, 0)
+    assert report["totals"].keys() == TOTALS
+    assert report["kpi"].keys() == KPIS
+    assert [person["name"] for person in report["residents"]] == ["ada", "ben", "cleo"]
+    assert not report["partial"]
+
+
+@pytest.mark.slow
+def test_runs(environ, tmp_path: Path) -> None:
+    """The same seed gives the same town, watched or not; another seed another one."""
+    events = tmp_path / "events.jsonl"
+    args = (TINY, "--tick-limit", "300", "--policy", "random")
+    first = json.loads(start(environ, *args, "--json").stdout)
+    again = json.loads(start(environ, *args, "--json").stdout)
+    other = json.loads(start(environ, *args, "--json", "--seed", "1").stdout)
+    assert first["state_hash"] == again["state_hash"] == first["town_0_hash"]
+    assert first["state_hash"] != other["state_hash"]
+    assert first["ticks"] == 300
+    assert first["ticks_per_second"] > 0 < first["compile_seconds"]
+
+    several = start(environ, *args, "--json", "--towns", "4", "--events", str(events))
+    report = json.loads(several.stdout)
+    assert report["town_0_hash"] == first["state_hash"] != report["state_hash"]
+    assert report["residents"] == first["residents"]
+    assert report["per_town_mean"].keys() == TOTALS
+    records = [json.loads(line) for line in events.read_text().splitlines()]
+    assert {"tick", "event"} <= records[0].keys()
+    num_moves = sum(record["event"] == "movement_ghost_step" for record in records)
+    assert num_moves == first["totals"]["ghost_moves"]
+
+    told = start(environ, *args)
+    assert told.returncode == 0
+    assert "highlights" in told.stdout
+    assert f"state hash {first['state_hash']}" in told.stdout
+    assert max(map(len, told.stdout.splitlines())) <= 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_gives_a_partial_report(environ, number: signal.Signals) -> None:
+    args = (TINY, "--tick-limit", "1000000000", "--policy", "idle", "--json")
+    environ = {**environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [*SCRIPT, *args],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environ,
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if " of 1000000000 ticks" in line:
+                break
+        process.send_signal(number)
+        out, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "stopping after this chunk" in errors and "Traceback" not in errors
+    report = json.loads(out)
+    assert report["partial"] and 0 < report["ticks"] < 10**9
+    assert report["ticks"] % 360 == 0

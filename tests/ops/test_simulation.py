@@ -1,0 +1,84 @@
+"""Chunks, clocks and progress; at full cost, that watching a town changes nothing in it."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from townlet_jax.ops import progress
+from townlet_jax.ops.host import town_hashes
+from townlet_jax.ops.simulation import CHUNK, Simulation, chunks
+from townlet_jax.ops.stopwatch import CompileClock, joined
+
+
+@given(st.integers(0, 10 * CHUNK))
+def test_chunks_add_up(num_ticks: int) -> None:
+    lengths = list(chunks(num_ticks))
+    assert sum(lengths) == num_ticks
+    assert len(set(lengths)) <= 2
+    assert all(lengths)
+
+
+@pytest.mark.parametrize(
+    ("spans", "length"),
+    [([], 0), ([(0, 2), (1, 3)], 3), ([(5, 6), (0, 4), (1, 2)], 5), ([(0, 1), (1, 2)], 2)],
+)
+def test_joined_spans(spans, length: float) -> None:
+    assert joined(spans) == length
+
+
+def test_compile_clock_hears_only_while_open() -> None:
+    import jax
+
+    with CompileClock() as clock:
+        jax.jit(lambda x: x * 3 + 1)(np.float32(2))
+        inside = clock.seconds()
+    jax.jit(lambda x: x * 5 + 1)(np.float32(2))
+    assert 0 < inside == clock.seconds()
+
+
+def test_log_gets_a_few_plain_lines(monkeypatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    out = io.StringIO()
+    with progress.Ticker(100, out) as ticker:
+        for done in range(10, 101, 10):
+            now[0] += 2
+            ticker.show(done)
+    assert out.getvalue() == "30 of 100 ticks, 30 %\n60 of 100 ticks, 60 %\n90 of 100 ticks, 90 %\n"
+
+
+def test_terminal_gets_a_bar() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    out = Terminal()
+    with progress.Ticker(100, out) as ticker:
+        ticker.show(40)
+        ticker.show(100)
+    assert "ticks" in out.getvalue()
+
+
+@pytest.mark.slow
+def test_watching_changes_nothing(tiny) -> None:
+    """A watched town, an unwatched one and town 0 of several live the same life."""
+    records: list[dict] = []
+    several: list[dict] = []
+    alone = Simulation(tiny, "random", 11, 1, records.extend)
+    plain = Simulation(tiny, "random", 11, 1)
+    batch = Simulation(tiny, "random", 11, 4, several.extend)
+    for simulation in (alone, plain, batch):
+        for _ in range(2):
+            simulation.advance(45)
+    hashes = [town_hashes(simulation.fetch()) for simulation in (alone, plain, batch)]
+    assert hashes[0] == hashes[1] == hashes[2][:1]
+    assert len(set(hashes[2])) == 4
+    assert records == several != []
+    ticks = [record["tick"] for record in records]
+    assert ticks == sorted(ticks) and ticks[-1] > 45
+    report = batch.report(limit=90)
+    assert (report["ticks"], report["towns"], report["partial"]) == (90, 4, False)
+    assert report["compile_seconds"] > 0 and report["run_seconds"] > 0
