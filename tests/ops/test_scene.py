@@ -1,5 +1,7 @@
 """What there is to draw."""
 
+import dataclasses
+
 import numpy as np
 
 from townlet_jax.ops.scene import OUTDOORS, ground, letters, scene
@@ -47,8 +49,6 @@ def test_marks_are_initials_where_these_differ(tiny, newborn) -> None:
 
 
 def test_marks_differ_where_initials_do_not(tiny, newborn) -> None:
-    import dataclasses
-
     names = dataclasses.replace(tiny.names, agents=("mia", "max", "moe"))
     marks = scene(dataclasses.replace(tiny, names=names), newborn).marks
     assert marks == {0: "a", 1: "b", 2: "c"}

@@ -1,15 +1,15 @@
-"""Chunks, clocks and progress; at full cost, that watching a town changes nothing in it."""
+"""Chunks, clocks and progress. Runs are tested in `tests/launch/test_run_simulation.py`."""
 
 import io
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from townlet_jax.ops import progress
-from townlet_jax.ops.host import town_hashes
-from townlet_jax.ops.simulation import CHUNK, Simulation, chunks
+from townlet_jax.ops.simulation import CHUNK, chunks
 from townlet_jax.ops.stopwatch import CompileClock, joined
 
 
@@ -30,8 +30,6 @@ def test_joined_spans(spans, length: float) -> None:
 
 
 def test_compile_clock_hears_only_while_open() -> None:
-    import jax
-
     with CompileClock() as clock:
         jax.jit(lambda x: x * 3 + 1)(np.float32(2))
         inside = clock.seconds()
@@ -60,25 +58,3 @@ def test_terminal_gets_a_bar() -> None:
         ticker.show(40)
         ticker.show(100)
     assert "ticks" in out.getvalue()
-
-
-@pytest.mark.slow
-def test_watching_changes_nothing(tiny) -> None:
-    """A watched town, an unwatched one and town 0 of several live the same life."""
-    records: list[dict] = []
-    several: list[dict] = []
-    alone = Simulation(tiny, "random", 11, 1, records.extend)
-    plain = Simulation(tiny, "random", 11, 1)
-    batch = Simulation(tiny, "random", 11, 4, several.extend)
-    for simulation in (alone, plain, batch):
-        for _ in range(2):
-            simulation.advance(45)
-    hashes = [town_hashes(simulation.fetch()) for simulation in (alone, plain, batch)]
-    assert hashes[0] == hashes[1] == hashes[2][:1]
-    assert len(set(hashes[2])) == 4
-    assert records == several != []
-    ticks = [record["tick"] for record in records]
-    assert ticks == sorted(ticks) and ticks[-1] > 45
-    report = batch.report(limit=90)
-    assert (report["ticks"], report["towns"], report["partial"]) == (90, 4, False)
-    assert report["compile_seconds"] > 0 and report["run_seconds"] > 0

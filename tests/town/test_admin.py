@@ -240,7 +240,7 @@ def test_exits_by_hand():
     assert_array_equal(np.flatnonzero(orders.is_approved), [2])
     assert state.employment.is_exit_approved[2]
     assert state.lifecycle.exit_reason[2] == ExitReason.MANUAL_APPROVE
-    jobless = START.replace(agents=START.agents.replace(job=jnp.full(SLOTS, NONE)))
+    jobless = START.replace(agents=START.agents.replace(job=jnp.full(SLOTS, NONE, jnp.int32)))
     assert apply_to(jobless, (Op.EXIT_APPROVE, 2))[2] == [False]
 
 
@@ -264,7 +264,7 @@ def test_switches():
 def test_trigger_with_values_of_the_spec_and_with_own_values():
     source = draws().replace(
         bits_perturbation_ticks=jnp.full(SHAPE.num_specs, 4, jnp.uint32),
-        u_perturbation_magnitude=jnp.full(SHAPE.num_specs, 0.5),
+        u_perturbation_magnitude=jnp.full(SHAPE.num_specs, 0.5, jnp.float32),
     )
     state, _, is_ok = apply_to(
         START,

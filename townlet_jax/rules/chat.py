@@ -1,6 +1,6 @@
 """Conversations: who may talk to whom, how residents pair up, and how well it goes.
 
-Ties are read as they stand before the tick's tie step; the rule writes nothing but the tick of the last chat.
+Ties are read as they stand before the tick's tie step; all that is written is the tick of the chat.
 """
 
 import jax
@@ -25,13 +25,16 @@ def eligible(
     now: Now,
     params: ChatParams,
 ) -> jax.Array:
-    """Finds the pairs that could talk: near, rested from each other, not avoiding, awake, not called from work.
+    """Finds the pairs that could talk.
+
+    Both are free, near each other and awake, had no chat lately, and neither avoids the other. If
+    one of them works, both run something at the same venue.
 
     Args:
       is_free: bool `[A]`, alive, not leaving, not collapsed.
       position: int32 `[A, 2]` [tile].
       is_blocking: bool `[A]`, runs an affordance that bars chats.
-      is_working: bool `[A]`, runs a work affordance; then both must run something at the same venue.
+      is_working: bool `[A]`, runs a work affordance.
       venue: int32 `[A]`, venue of what each resident runs, NONE = idle.
       relationships: ties.
       avoid_level: float32 `[A]` [level], rivalry from which each resident avoids another.
@@ -76,8 +79,9 @@ def converse(
 ) -> tuple[Relationships, ChatEvents, jax.Array]:
     """Pairs residents up and lets them talk; everybody takes part in at most one chat.
 
-    A forced chat comes before all proposals, always succeeds with the given quality, and ignores eligibility. Of
-    two forced chats that share a resident, the one whose speaker has the better priority takes place.
+    A forced chat comes before all proposals, always succeeds with the given quality, and ignores
+    eligibility. Of two forced chats that share a resident, the one whose speaker has the better
+    priority takes place.
 
     Args:
       relationships: ties.
@@ -94,7 +98,8 @@ def converse(
       params: chat parameters.
 
     Returns:
-      relationships with the tick of the chat written for both; the events; did_succeed: bool `[A]`, by speaker.
+      relationships with the tick of the chat written for both; the events; did_succeed: bool
+      `[A]`, by speaker.
     """
     num_agents = wants.shape[0]
     is_forced = forced_listener != NONE
@@ -121,7 +126,9 @@ def propose(
     position: jax.Array,
     priority: jax.Array,
 ) -> jax.Array:
-    """Chooses whom each resident proposes to: the target if eligible; without one the nearest, then by priority.
+    """Chooses whom each resident proposes to.
+
+    The target if it is eligible; without a target the nearest who is, equal ones by priority.
 
     Args:
       wants: bool `[A]`; target: int32 `[A]`, NONE = nearest.
@@ -143,7 +150,9 @@ def propose(
 
 
 def accept(partner: jax.Array, rank: jax.Array) -> jax.Array:
-    """Accepts the proposals that are best for both whom they touch. One round: the rest is lost for this tick.
+    """Accepts the proposals that are best for both whom they touch.
+
+    One round: a proposal beaten by one that is itself beaten is lost for this tick.
 
     Args:
       partner: int32 `[A]`, whom each resident proposes to, NONE = nobody.
@@ -168,9 +177,10 @@ def outcome(
 ) -> tuple[jax.Array, jax.Array]:
     """Rates the chat of each resident with a partner.
 
-    `p = clip(base_success (1 + trust_gain trust[l, s]) (1 + familiarity_gain familiarity[l, s]), 0, 1)`: the
-    listener's view decides. `q = clip(base_quality + quality_tie_gain (trust + familiarity)[s, l] +
-    quality_extroversion_gain (e_s + e_l) + quality_noise (2 u - 1), 0, 1)`: the speaker's view colours it.
+    The listener's view decides the success, `p = clip(base_success (1 + trust_gain trust[l, s])
+    (1 + familiarity_gain familiarity[l, s]), 0, 1)`; the speaker's view colours the quality,
+    `q = clip(base_quality + quality_tie_gain (trust + familiarity)[s, l] +
+    quality_extroversion_gain (e_s + e_l) + quality_noise (2 u - 1), 0, 1)`.
 
     Args:
       relationships: ties.

@@ -139,7 +139,9 @@ def update(
     return perturbations, events
 
 
-def write(perturbations: Perturbations, is_row: jax.Array, **fields: object) -> Perturbations:
+def write(
+    perturbations: Perturbations, is_row: jax.Array, **fields: jax.typing.ArrayLike
+) -> Perturbations:
     """Writes fields of rows of the table.
 
     Args:

@@ -1,6 +1,6 @@
 """The tie store: directed ties that grow by events, compete for few places, fade and are forgotten.
 
-All planes are `[holder, partner]`. Values are exactly 0 and ticks `LONG_AGO` wherever there is no tie.
+All planes are `[holder, partner]`. Values are exactly 0 and ticks `LONG_AGO` where there is no tie.
 """
 
 import jax
@@ -18,11 +18,14 @@ OFF = 0
 
 
 def avoid_level(profile: jax.Array, params: RelationshipParams) -> jax.Array:
-    """Returns the rivalry from which residents avoid another: `min(max_rivalry, avoid_threshold tolerance)`.
+    """Returns the rivalry from which residents avoid somebody.
+
+    `min(max_rivalry, avoid_threshold * tolerance of the profile)` with the gate of the profiles on,
+    otherwise `avoid_threshold`.
 
     Args:
       profile: int32 `[A]`, NONE = free traits, tolerance 1.
-      params: tie parameters; without the gate of the profiles everybody has the common threshold.
+      params: tie parameters.
 
     Returns:
       float32 `[A]` [level].
@@ -43,7 +46,7 @@ def step(
     params: RelationshipParams,
     max_edges: int,
 ) -> tuple[Relationships, RelationshipEvents]:
-    """Runs the tie step of a tick: move and clamp > capacity > settled values > decay > drop > count.
+    """Runs the tie step of a tick: move > capacity > settled values > decay > drop > count.
 
     Args:
       relationships: ties.
@@ -65,19 +68,20 @@ def step(
     faded = fade(moved, traits, params)
     strongest = jnp.maximum(jnp.abs(faded.trust), jnp.abs(faded.familiarity))
     strongest = jnp.maximum(strongest, jnp.abs(faded.rivalry))
-    is_left = computed_once(is_kept & (strongest > params.eviction_threshold))
+    is_dropped = moved.is_tie & ~(is_kept & (strongest > params.eviction_threshold))
+    is_dropped = computed_once(is_dropped)
     is_new = moved.formed_tick == now.tick
     num_dropped = {
-        TieDrop.CAPACITY: _count(moved.is_tie & ~is_kept & ~is_new),
-        TieDrop.DECAY: _count(is_kept & ~is_left & ~is_new),
+        TieDrop.CAPACITY: _count(is_dropped & ~is_kept & ~is_new),
+        TieDrop.DECAY: _count(is_dropped & is_kept & ~is_new),
         TieDrop.REMOVED: removed,
-        TieDrop.REFUSED: _count(moved.is_tie & ~is_left & is_new),
+        TieDrop.REFUSED: _count(is_dropped & is_new),
     }
     evicted = jnp.stack([num_dropped[cause] for cause in TieDrop], axis=1)
     events = RelationshipEvents(
         evicted=evicted, settled_trust=settled[0], settled_familiarity=settled[1]
     )
-    return count(keep(faded, is_left), evicted, now, ticks_per_day, params), events
+    return count(drop(faded, is_dropped), evicted, now, ticks_per_day, params), events
 
 
 def move(
@@ -106,9 +110,9 @@ def move(
     is_born = ~relationships.is_tie & is_touched & has_value
     is_tie = relationships.is_tie | is_born
     return relationships.replace(
-        trust=jnp.where(is_tie, trust, 0.0),
-        familiarity=jnp.where(is_tie, familiarity, 0.0),
-        rivalry=jnp.where(is_tie, rivalry, 0.0),
+        trust=trust,
+        familiarity=familiarity,
+        rivalry=jnp.where(is_tie, rivalry, 0.0),  # the clamp may have moved it away from 0
         is_tie=is_tie,
         formed_tick=jnp.where(is_born, now.tick, relationships.formed_tick),
         last_event_tick=jnp.where(is_touched & is_tie, now.tick, relationships.last_event_tick),
@@ -118,7 +122,10 @@ def move(
 def within_capacity(
     relationships: Relationships, params: RelationshipParams, max_edges: int
 ) -> jax.Array:
-    """Chooses the ties that each holder has room for: reserved rivals first, then by strength, age, slot.
+    """Chooses the ties that each holder has room for.
+
+    Reserved rivals come first, then the strongest, `abs(trust) + abs(familiarity) + abs(rivalry)`;
+    equal ones by age, then by slot.
 
     Args:
       relationships: ties.
@@ -130,12 +137,13 @@ def within_capacity(
     """
     capacity = jnp.clip(params.effective_capacity, 0, max_edges)
     num_reserved = jnp.minimum(params.reserve_rivals, capacity)
-    is_tie, rivalry = relationships.is_tie, relationships.rivalry
+    rivalry, formed_tick = relationships.rivalry, relationships.formed_tick
+    # Floats >= 0 order like their bits; a tie without strength still comes before no tie.
+    rival_place = _place(_bits(jnp.maximum(rivalry, 0.0)), formed_tick)
+    is_reserved = (rivalry > 0) & (rival_place < num_reserved)
     strength = jnp.abs(relationships.trust) + jnp.abs(relationships.familiarity) + jnp.abs(rivalry)
-    is_rival = is_tie & (rivalry > 0)
-    is_reserved = is_rival & (_place(rivalry, is_rival, relationships.formed_tick) < num_reserved)
-    strength = jnp.where(is_reserved, jnp.inf, strength)
-    return is_tie & (_place(strength, is_tie, relationships.formed_tick) < capacity)
+    key = _bits(jnp.where(is_reserved, jnp.inf, strength)) + relationships.is_tie.astype(jnp.int32)
+    return relationships.is_tie & (_place(key, formed_tick) < capacity)
 
 
 def fade(
@@ -159,20 +167,20 @@ def fade(
     )
 
 
-def keep(relationships: Relationships, is_kept: jax.Array) -> Relationships:
-    """Clears all ties but those kept; ticks of chats stay.
+def drop(relationships: Relationships, is_dropped: jax.Array) -> Relationships:
+    """Clears ties; ticks of chats stay.
 
     Args:
       relationships: ties.
-      is_kept: bool `[A, A]`.
+      is_dropped: bool `[A, A]`.
     """
     return relationships.replace(
-        trust=jnp.where(is_kept, relationships.trust, 0.0),
-        familiarity=jnp.where(is_kept, relationships.familiarity, 0.0),
-        rivalry=jnp.where(is_kept, relationships.rivalry, 0.0),
-        is_tie=is_kept,
-        formed_tick=jnp.where(is_kept, relationships.formed_tick, LONG_AGO),
-        last_event_tick=jnp.where(is_kept, relationships.last_event_tick, LONG_AGO),
+        trust=jnp.where(is_dropped, 0.0, relationships.trust),
+        familiarity=jnp.where(is_dropped, 0.0, relationships.familiarity),
+        rivalry=jnp.where(is_dropped, 0.0, relationships.rivalry),
+        is_tie=relationships.is_tie & ~is_dropped,
+        formed_tick=jnp.where(is_dropped, LONG_AGO, relationships.formed_tick),
+        last_event_tick=jnp.where(is_dropped, LONG_AGO, relationships.last_event_tick),
     )
 
 
@@ -183,9 +191,9 @@ def count(
     ticks_per_day: jax.Array,
     params: RelationshipParams,
 ) -> Relationships:
-    """Counts this tick's evictions in the window and the day, and sets the churn rate on the day's last tick.
+    """Counts this tick's evictions in the window and the day.
 
-    `churn_rate = (capacity + decay of the day) / max(1, tie ticks / ticks_per_day)`.
+    On the day's last tick `churn_rate = (capacity + decay) / max(1, tie_ticks / ticks_per_day)`.
 
     Args:
       relationships: ties after the tick.
@@ -208,9 +216,7 @@ def count(
         evictions_window=jnp.where(is_rolling, 0, window) + evicted,
         evictions_today=today,
         tie_ticks_today=tie_ticks,
-        churn_rate=jnp.where(
-            now.tick_of_day == ticks_per_day - 1, rate, relationships.churn_rate
-        ),
+        churn_rate=jnp.where(now.tick_of_day == ticks_per_day - 1, rate, relationships.churn_rate),
     )
 
 
@@ -226,7 +232,7 @@ def remove(relationships: Relationships, is_removed: jax.Array) -> tuple[Relatio
     """
     is_gone = is_removed[:, None] | is_removed[None, :]
     lost = relationships.is_tie & ~is_removed[:, None] & is_removed[None, :]
-    cleared = keep(relationships, relationships.is_tie & ~is_gone)
+    cleared = drop(relationships, is_gone)
     last_chat_tick = jnp.where(is_gone, LONG_AGO, relationships.last_chat_tick)
     return cleared.replace(last_chat_tick=last_chat_tick), _count(lost)
 
@@ -306,27 +312,35 @@ def _write_rivalry(
 def _shrunk(
     relationships: Relationships, amount: jax.Array, params: RelationshipParams
 ) -> jax.Array:
-    """Moves rivalry towards 0 by an amount, clamped, float32 `[A, A]`."""
+    """Moves rivalry towards 0 by an amount, clamped, float32 `[A, A]`; stays 0 without a tie."""
     size = jnp.maximum(jnp.abs(relationships.rivalry) - amount, 0.0)
-    return jnp.clip(
-        jnp.sign(relationships.rivalry) * size, params.min_rivalry, params.max_rivalry
-    )
+    rivalry = jnp.sign(relationships.rivalry) * size
+    rivalry = jnp.clip(rivalry, params.min_rivalry, params.max_rivalry)
+    return jnp.where(relationships.is_tie, rivalry, 0.0)
 
 
-def _place(value: jax.Array, takes_part: jax.Array, formed_tick: jax.Array) -> jax.Array:
-    """Counts the ties that come before each one in its row, int32 `[A, A]`.
+def _bits(x: jax.Array) -> jax.Array:
+    return lax.bitcast_convert_type(x, jnp.int32)
 
-    Larger value first, then older, then lower slot. Floats >= 0 order like their bits, and with
-    integers `x > y or (x == y and first)` is `x + first > y`.
+
+def _place(key: jax.Array, formed_tick: jax.Array) -> jax.Array:
+    """Counts the ties before each one in its row: larger key, then older, then lower slot.
+
+    Args:
+      key: int32 `[A, A]` >= 0, 0 for who takes no part.
+      formed_tick: int32 `[A, A]` [tick].
+
+    Returns:
+      int32 `[A, A]`.
     """
-    slots = jnp.arange(value.shape[0], dtype=jnp.int32)
-    bits = lax.bitcast_convert_type(value, jnp.int32)
-    key = computed_once(jnp.where(takes_part, bits, -2))
+    key = computed_once(key)
+    slots = jnp.arange(key.shape[0], dtype=jnp.int32)
     is_lower = (slots[None, :] < slots[:, None]).astype(jnp.int32)[None]  # [1, one, other]
     place = jnp.zeros_like(key)
     # XLA for CPU writes out whole cubes [A, A, A] before sums of more than 32 terms.
-    for start in range(0, value.shape[0], 32):
+    for start in range(0, key.shape[0], 32):
         other = slice(start, start + 32)
+        # With integers, `x > y or (x == y and first)` is `x + first > y`.
         is_older = formed_tick[:, None, other] < formed_tick[:, :, None] + is_lower[:, :, other]
         is_before = key[:, None, other] + is_older.astype(jnp.int32) > key[:, :, None]
         place += jnp.sum(is_before, axis=2, dtype=jnp.int32)
@@ -336,7 +350,7 @@ def _place(value: jax.Array, takes_part: jax.Array, formed_tick: jax.Array) -> j
 def _towards_partner(
     relationships: Relationships, is_kept: jax.Array, listener: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Reads trust and familiarity towards this tick's chat partner, float32 `[A]`, 0 without tie."""
+    """Reads trust and familiarity towards the chat partner, float32 `[A]`, 0 without a tie."""
     slots = jnp.arange(listener.shape[0], dtype=jnp.int32)
     is_listener = one_hot(listener, listener.shape[0])
     speaker = jnp.max(jnp.where(is_listener, slots[:, None], NONE), axis=0)

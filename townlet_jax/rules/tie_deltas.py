@@ -19,7 +19,7 @@ _IS_FAMILIARITY = np.array([False, True, False])[:, None]
 
 
 def row_table(traits: jax.Array, params: RelationshipParams) -> jax.Array:
-    """Builds the row table of each holder: the common one, changed by personality if the gate is on.
+    """Builds the row table of each holder: the common one, changed by personality if gated on.
 
     Losses of trust and familiarity and grudges are multiplied by `1 - forgiveness f`, grudges from
     conflicts and taken shifts also by `1 + ambition m`. Gains and reconciliations are not scaled.
@@ -51,7 +51,7 @@ def deltas(
     traits: jax.Array,
     params: RelationshipParams,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Sums what the events of a tick do to each directed tie, rows of `TieEvent` in ascending order.
+    """Sums what the events of a tick do to each directed tie, by ascending `TieEvent`.
 
     Relies on facts of the other rules: a resident takes part in at most one chat, and in each kind
     of queue record it is the actor at most once and the rival at most once, because it holds at
@@ -76,7 +76,8 @@ def deltas(
     partner, talk = _talk(chat, rows, traits, params)
     polite = _counterparts(handovers, num_agents)
     conflict = _counterparts(conflicts, num_agents)
-    anger = [computed_once(rounded(rows[TieEvent.QUEUE_CONFLICT] * intensity[None, :])) for _, intensity in conflict]
+    grudge = rows[TieEvent.QUEUE_CONFLICT]
+    anger = computed_once([rounded(grudge * intensity[None, :]) for _, intensity in conflict])
     is_pair = is_alive[:, None] & is_alive[None, :]
 
     def total(channel: int) -> jax.Array:
