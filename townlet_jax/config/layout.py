@@ -73,8 +73,7 @@ class PerturbationKind(enum.IntEnum):
     ARRANGED_MEET = 3
 
 
-@struct.dataclass
-class MapLayout:
+class MapLayout(struct.PyTreeNode):
     """The ground and the ways over it.
 
     Attributes:
@@ -91,8 +90,7 @@ class MapLayout:
     entry: jax.Array
 
 
-@struct.dataclass
-class ObjectLayout:
+class ObjectLayout(struct.PyTreeNode):
     """Object rows, one per seat, and their types.
 
     Attributes:
@@ -123,8 +121,7 @@ class ObjectLayout:
     role_affordance: jax.Array
 
 
-@struct.dataclass
-class AffordanceLayout:
+class AffordanceLayout(struct.PyTreeNode):
     """What can be done with an object.
 
     Attributes:
@@ -156,8 +153,7 @@ class AffordanceLayout:
     clause_constant: jax.Array
 
 
-@struct.dataclass
-class StockLayout:
+class StockLayout(struct.PyTreeNode):
     """Stock of the venues.
 
     Attributes:
@@ -174,8 +170,7 @@ class StockLayout:
     cafe_meals: jax.Array
 
 
-@struct.dataclass
-class JobLayout:
+class JobLayout(struct.PyTreeNode):
     """Where work is done.
 
     Attributes:
@@ -194,8 +189,7 @@ class JobLayout:
     affordance: jax.Array
 
 
-@struct.dataclass
-class PerturbationLayout:
+class PerturbationLayout(struct.PyTreeNode):
     """What each perturbation spec does.
 
     Attributes:
@@ -213,8 +207,7 @@ class PerturbationLayout:
     max_participants: jax.Array
 
 
-@struct.dataclass
-class PriceLayout:
+class PriceLayout(struct.PyTreeNode):
     """Rows of the price table with a meaning of their own.
 
     Attributes:
@@ -226,8 +219,7 @@ class PriceLayout:
     is_price: jax.Array
 
 
-@struct.dataclass
-class ActionLayout:
+class ActionLayout(struct.PyTreeNode):
     """What the primitive 'use type k' actions mean.
 
     Attributes:
@@ -238,8 +230,7 @@ class ActionLayout:
     rows: jax.Array
 
 
-@struct.dataclass
-class ScheduleLayout:
+class ScheduleLayout(struct.PyTreeNode):
     """Scenario schedules.
 
     Attributes:
@@ -254,8 +245,7 @@ class ScheduleLayout:
     rows: jax.Array
 
 
-@struct.dataclass
-class ResidentLayout:
+class ResidentLayout(struct.PyTreeNode):
     """Who lives in a fresh town.
 
     Attributes:
@@ -291,8 +281,7 @@ class ResidentLayout:
     halton: jax.Array
 
 
-@struct.dataclass
-class TownLayout:
+class TownLayout(struct.PyTreeNode):
     """All tables of a town."""
 
     map: MapLayout

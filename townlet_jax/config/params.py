@@ -9,8 +9,7 @@ import jax
 from flax import struct
 
 
-@struct.dataclass
-class TimeParams:
+class TimeParams(struct.PyTreeNode):
     """The clock.
 
     Attributes:
@@ -20,8 +19,7 @@ class TimeParams:
     ticks_per_day: jax.Array
 
 
-@struct.dataclass
-class MovementParams:
+class MovementParams(struct.PyTreeNode):
     """Walking.
 
     Attributes:
@@ -31,8 +29,7 @@ class MovementParams:
     ghost_step_after: jax.Array
 
 
-@struct.dataclass
-class QueueParams:
+class QueueParams(struct.PyTreeNode):
     """Queues and fairness (`queue.*`, `queue_fairness.*`, `conflict.rivalry.*_boost`,
     `world.require_range`).
 
@@ -61,8 +58,7 @@ class QueueParams:
     queue_length_boost: jax.Array
 
 
-@struct.dataclass
-class NeedsParams:
+class NeedsParams(struct.PyTreeNode):
     """Decay of needs (`rewards.decay_rates`, profile multipliers).
 
     Attributes:
@@ -76,8 +72,7 @@ class NeedsParams:
     profile_multiplier: jax.Array
 
 
-@struct.dataclass
-class EconomyParams:
+class EconomyParams(struct.PyTreeNode):
     """Money (`economy.*`, `lifecycle.eviction.*`).
 
     Attributes:
@@ -92,8 +87,7 @@ class EconomyParams:
     recovery_share: jax.Array
 
 
-@struct.dataclass
-class EmploymentParams:
+class EmploymentParams(struct.PyTreeNode):
     """Jobs and shifts (`jobs.*`, `employment.*`, `behavior.job_arrival_buffer`).
 
     Attributes:
@@ -126,8 +120,7 @@ class EmploymentParams:
     presence_range: jax.Array
 
 
-@struct.dataclass
-class LifecycleParams:
+class LifecycleParams(struct.PyTreeNode):
     """Exits, arrivals and personalities of newcomers (`lifecycle.*`, `personalities.*`).
 
     Attributes:
@@ -155,8 +148,7 @@ class LifecycleParams:
     profile_traits: jax.Array
 
 
-@struct.dataclass
-class SlotParams:
+class SlotParams(struct.PyTreeNode):
     """Embedding slots (`embedding_allocator.*`).
 
     Attributes:
@@ -168,8 +160,7 @@ class SlotParams:
     reuse_warning_threshold: jax.Array
 
 
-@struct.dataclass
-class PerturbationParams:
+class PerturbationParams(struct.PyTreeNode):
     """Perturbations (`perturbations.*`); P = specs, in file order.
 
     Attributes:
@@ -192,8 +183,7 @@ class PerturbationParams:
     magnitude: jax.Array
 
 
-@struct.dataclass
-class ChatParams:
+class ChatParams(struct.PyTreeNode):
     """Conversations (`chat.*`).
 
     Attributes:
@@ -213,8 +203,7 @@ class ChatParams:
     quality_noise: jax.Array
 
 
-@struct.dataclass
-class RelationshipParams:
+class RelationshipParams(struct.PyTreeNode):
     """Ties (`relationships.*`, `conflict.rivalry.*`, `features.*`).
 
     Attributes:
@@ -251,8 +240,7 @@ class RelationshipParams:
     profile_tolerance: jax.Array
 
 
-@struct.dataclass
-class BehaviorParams:
+class BehaviorParams(struct.PyTreeNode):
     """What the option controllers and the scripted policy read (`behavior.*`, `policy.*`).
 
     Attributes:
@@ -274,8 +262,7 @@ class BehaviorParams:
     hard_need_level: jax.Array
 
 
-@struct.dataclass
-class KpiParams:
+class KpiParams(struct.PyTreeNode):
     """Charter figures (`kpi.*`).
 
     Attributes:
@@ -286,8 +273,7 @@ class KpiParams:
     tie_threshold: jax.Array
 
 
-@struct.dataclass
-class TownParams:
+class TownParams(struct.PyTreeNode):
     """All groups of a town's numbers."""
 
     time: TimeParams

@@ -15,6 +15,7 @@ Fault = tuple[Path, str]
 
 
 def shifts_fit_the_day(config: Config) -> Iterator[Fault]:
+    """Shifts end at least two ticks before the day does."""
     last = config.time.ticks_per_day - 2
     for name, job in config.jobs.items():
         key = "start_tick" if job.end_tick is None else "end_tick"
@@ -26,6 +27,7 @@ def shifts_fit_the_day(config: Config) -> Iterator[Fault]:
 
 
 def restock_fits_the_day(config: Config) -> Iterator[Fault]:
+    """The restock tick lies in the day."""
     tick, last = config.economy.restock_tick, config.time.ticks_per_day - 1
     if "restock_tick" in config.economy.model_fields_set and tick > last:
         path = ("economy", "restock_tick")
@@ -33,6 +35,7 @@ def restock_fits_the_day(config: Config) -> Iterator[Fault]:
 
 
 def eviction_is_a_rivalry(config: Config) -> Iterator[Fault]:
+    """The eviction threshold lies among the values a rivalry can take."""
     value, rivalry = config.relationships.eviction_threshold, config.conflict.rivalry
     given = "eviction_threshold" in config.relationships.model_fields_set
     if given and not rivalry.min_value <= value <= rivalry.max_value:
@@ -41,6 +44,7 @@ def eviction_is_a_rivalry(config: Config) -> Iterator[Fault]:
 
 
 def residents_are_known(config: Config) -> Iterator[Fault]:
+    """Initial ties name residents of the scenario."""
     names = [agent.id for agent in config.scenario.agents]
     if not names and not config.features.seed_relationships:
         return
@@ -53,12 +57,14 @@ def residents_are_known(config: Config) -> Iterator[Fault]:
 
 
 def residents_fit(config: Config) -> Iterator[Fault]:
+    """There are slots for all residents given."""
     limit, given = config.world.max_agents, len(config.scenario.agents)
     if limit is not None and limit < given:
         yield ("world", "max_agents"), f"must be at least the {given} residents given, got {limit}"
 
 
 def jobs_are_known(config: Config) -> Iterator[Fault]:
+    """Residents have jobs that exist."""
     for i, agent in enumerate(config.scenario.agents):
         if agent.job is not None and agent.job not in config.jobs:
             fault = f"unknown job {agent.job!r}; {suggest(agent.job, config.jobs)}"
@@ -66,6 +72,7 @@ def jobs_are_known(config: Config) -> Iterator[Fault]:
 
 
 def personalities_are_known(config: Config) -> Iterator[Fault]:
+    """Residents have profiles that exist."""
     profiles = config.personalities.profiles
     for i, agent in enumerate(config.scenario.agents):
         name = agent.personality
@@ -75,6 +82,7 @@ def personalities_are_known(config: Config) -> Iterator[Fault]:
 
 
 def slots_fit(config: Config) -> Iterator[Fault]:
+    """The social snippet shows at most eight residents."""
     friends, rivals = social_slots(config)
     if friends + rivals > 8:
         snippet = config.observations_config.social_snippet
@@ -84,12 +92,14 @@ def slots_fit(config: Config) -> Iterator[Fault]:
 
 
 def groups_divide_towns(config: Config) -> Iterator[Fault]:
+    """Minibatch groups are of one size."""
     groups, towns = config.ppo.minibatch_groups, config.training.num_towns
     if towns % groups:
         yield ("ppo", "minibatch_groups"), f"must divide training.num_towns ({towns}), got {groups}"
 
 
 def rollouts_fit(config: Config) -> Iterator[Fault]:
+    """A rollout holds a decision, and an episode holds a rollout."""
     k, training = decision_ticks(config), config.training
     if training.rollout_ticks is not None and training.rollout_ticks < k:
         fault = f"must be in {k}...100000 (policy.decide_every), got {training.rollout_ticks}"
@@ -100,6 +110,7 @@ def rollouts_fit(config: Config) -> Iterator[Fault]:
 
 
 def town_overrides_are_valid(config: Config) -> Iterator[Fault]:
+    """Overrides of the trained town are valid settings themselves."""
     for name, value in config.training.town_overrides.items():
         nested: Any = value
         for part in reversed(name.split(".")):

@@ -29,8 +29,7 @@ MAX_WATCHED_TICKS = 360
 """Most ticks that `watch` keeps the events of in one call."""
 
 
-@struct.dataclass
-class Towns:
+class Towns(struct.PyTreeNode):
     """A batch of towns.
 
     Attributes:

@@ -158,7 +158,7 @@ def start(
     taken = jnp.where(is_passed[:, None], jnp.maximum(-change, 0), 0)
     is_before = (venue[:, None] == venue[None, :]) & (priority[None, :] <= priority[:, None])
     total = jnp.sum(jnp.where(is_before[:, :, None], taken[None, :, :], 0), axis=1)  # [A, S]
-    is_enough = jnp.all((taken == 0) | (total <= pick(stock, venue)), axis=-1)
+    is_enough = jnp.all(total <= pick(stock, venue), axis=-1)
     has_started = is_passed & is_enough
     reason = jnp.where(is_passed & ~is_enough, FailReason.INSUFFICIENT_STOCK, reason)
     stock = restrain(

@@ -12,8 +12,7 @@ from townlet_jax.state.events import PerturbationEvents
 from townlet_jax.state.perturbations import STARTS_KEPT, Perturbations
 
 
-@struct.dataclass
-class Chances:
+class Chances(struct.PyTreeNode):
     """Draws of a tick, by spec and by resident.
 
     Attributes:
@@ -27,8 +26,7 @@ class Chances:
     meet: jax.Array
 
 
-@struct.dataclass
-class Guests:
+class Guests(struct.PyTreeNode):
     """Residents whom a meet could bring together.
 
     Attributes:

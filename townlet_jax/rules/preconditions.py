@@ -14,8 +14,7 @@ from townlet_jax.masked import NONE, pick
 from townlet_jax.state.events import FailReason
 
 
-@struct.dataclass
-class Facts:
+class Facts(struct.PyTreeNode):
     """What tests may ask about pairs of a resident and an object row; `[...]` are the pair axes.
 
     Attributes:
@@ -70,8 +69,8 @@ def passes_clauses(facts: Facts, affordance: jax.Array, affordances: AffordanceL
         Operator.GE: value >= constant,
     }
     is_true = attribute == NONE
-    for code, outcome in comparisons.items():
-        is_true |= (operator == code) & outcome
+    for comparison, outcome in comparisons.items():
+        is_true |= (operator == comparison) & outcome
     return jnp.all(is_true, axis=-1)
 
 

@@ -176,9 +176,8 @@ def keep_up(
     row = jnp.maximum(queues.waiting_for, held_row(queues))
     is_away = (row != NONE) & ~jnp.any(one_hot(row, is_near.shape[1]) & is_near, axis=1)
     queues = leave(queues, is_away & ~is_running & params.require_range)
-    return queues.replace(
-        waited_today_ticks=queues.waited_today_ticks + (queues.waiting_for != NONE).astype(jnp.int32)
-    )
+    is_still = queues.waiting_for != NONE
+    return queues.replace(waited_today_ticks=queues.waited_today_ticks + is_still.astype(jnp.int32))
 
 
 def stall(

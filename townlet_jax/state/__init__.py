@@ -22,8 +22,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@struct.dataclass
-class TownState:
+class TownState(struct.PyTreeNode):
     """A complete town: with parameters and layout, it determines everything that follows."""
 
     clock: Clock

@@ -21,8 +21,7 @@ class ExitReason(enum.IntEnum):
     MANUAL_APPROVE = 5
 
 
-@struct.dataclass
-class Agents:
+class Agents(struct.PyTreeNode):
     """Residents by slot.
 
     Attributes:

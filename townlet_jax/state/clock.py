@@ -32,8 +32,7 @@ class Purpose(enum.IntEnum):
     INITIAL_NEEDS = 11
 
 
-@struct.dataclass
-class Clock:
+class Clock(struct.PyTreeNode):
     """When it is, and where randomness comes from.
 
     Attributes:
@@ -57,8 +56,7 @@ def start_clock(key: jax.Array) -> Clock:
     )
 
 
-@struct.dataclass
-class Now:
+class Now(struct.PyTreeNode):
     """The moment of a tick, derived from the clock.
 
     Attributes:

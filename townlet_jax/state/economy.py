@@ -7,8 +7,7 @@ from flax import struct
 from townlet_jax.config.shape import TownShape
 
 
-@struct.dataclass
-class Economy:
+class Economy(struct.PyTreeNode):
     """Stock of the venues, base prices, rent in arrears.
 
     Attributes:

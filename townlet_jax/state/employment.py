@@ -22,8 +22,7 @@ class Status(enum.IntEnum):
     ARRIVING = 6
 
 
-@struct.dataclass
-class Employment:
+class Employment(struct.PyTreeNode):
     """Shifts by resident; the six booleans hold once per shift.
 
     Attributes:

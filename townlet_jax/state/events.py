@@ -31,8 +31,7 @@ class FailSource(enum.IntEnum):
     COLLAPSE_OR_REMOVAL = 4
 
 
-@struct.dataclass
-class QueueRecords:
+class QueueRecords(struct.PyTreeNode):
     """One record per object row: a conflict or a handover.
 
     Attributes:
@@ -49,8 +48,7 @@ class QueueRecords:
     intensity: jax.Array
 
 
-@struct.dataclass
-class AffordanceEvents:
+class AffordanceEvents(struct.PyTreeNode):
     """Starts, ends and shared meals.
 
     Attributes:
@@ -73,8 +71,7 @@ class AffordanceEvents:
     meal_obj: jax.Array
 
 
-@struct.dataclass
-class EconomyEvents:
+class EconomyEvents(struct.PyTreeNode):
     """Money and stock.
 
     Attributes:
@@ -89,8 +86,7 @@ class EconomyEvents:
     price_changed: jax.Array
 
 
-@struct.dataclass
-class EmploymentEvents:
+class EmploymentEvents(struct.PyTreeNode):
     """Shifts and pending exits.
 
     Attributes:
@@ -122,8 +118,7 @@ class EmploymentEvents:
     first_presence: jax.Array
 
 
-@struct.dataclass
-class LifecycleEvents:
+class LifecycleEvents(struct.PyTreeNode):
     """Comings and goings.
 
     Attributes:
@@ -139,8 +134,7 @@ class LifecycleEvents:
     context_reset: jax.Array
 
 
-@struct.dataclass
-class PerturbationEvents:
+class PerturbationEvents(struct.PyTreeNode):
     """Perturbations; a row may end and start within one tick, so each mask carries its own payload.
 
     Attributes:
@@ -160,8 +154,7 @@ class PerturbationEvents:
     cancelled_id: jax.Array
 
 
-@struct.dataclass
-class ChatEvents:
+class ChatEvents(struct.PyTreeNode):
     """Conversations by speaker; a resident takes part in at most one per tick.
 
     Attributes:
@@ -174,8 +167,7 @@ class ChatEvents:
     quality: jax.Array
 
 
-@struct.dataclass
-class RelationshipEvents:
+class RelationshipEvents(struct.PyTreeNode):
     """Ties.
 
     Attributes:
@@ -189,8 +181,7 @@ class RelationshipEvents:
     settled_familiarity: jax.Array
 
 
-@struct.dataclass
-class TickEvents:
+class TickEvents(struct.PyTreeNode):
     """Everything that happened in one tick.
 
     Attributes:

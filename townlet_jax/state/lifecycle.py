@@ -8,8 +8,7 @@ from townlet_jax.config.shape import TownShape
 from townlet_jax.masked import LONG_AGO, NEVER, NONE
 
 
-@struct.dataclass
-class Lifecycle:
+class Lifecycle(struct.PyTreeNode):
     """Exits and arrivals.
 
     Attributes:
@@ -30,8 +29,7 @@ class Lifecycle:
     num_arrivals: jax.Array
 
 
-@struct.dataclass
-class Slots:
+class Slots(struct.PyTreeNode):
     """Embedding slots, by which residents are told apart in observations.
 
     Attributes:

@@ -42,8 +42,7 @@ class Total(enum.IntEnum):
     CHAT_QUALITY_1024THS = 14
 
 
-@struct.dataclass
-class Metrics:
+class Metrics(struct.PyTreeNode):
     """What the reports are made of.
 
     Attributes:

@@ -7,8 +7,7 @@ from flax import struct
 from townlet_jax.config.shape import NUM_NEEDS, TownShape
 
 
-@struct.dataclass
-class Needs:
+class Needs(struct.PyTreeNode):
     """How residents feel.
 
     Attributes:

@@ -11,8 +11,7 @@ STARTS_KEPT = 4
 """Starts remembered per spec, the largest `max_events_per_window`."""
 
 
-@struct.dataclass
-class Perturbations:
+class Perturbations(struct.PyTreeNode):
     """One table of K rows for pending and active events.
 
     Attributes:

@@ -8,8 +8,7 @@ from townlet_jax.config.shape import TownShape
 from townlet_jax.masked import NONE
 
 
-@struct.dataclass
-class Use:
+class Use(struct.PyTreeNode):
     """The affordance each resident runs.
 
     Attributes:
@@ -24,8 +23,7 @@ class Use:
     paid: jax.Array
 
 
-@struct.dataclass
-class Queues:
+class Queues(struct.PyTreeNode):
     """Holders and waiters of object rows.
 
     Attributes:

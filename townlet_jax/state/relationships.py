@@ -32,8 +32,7 @@ class TieDrop(enum.IntEnum):
     REFUSED = 3
 
 
-@struct.dataclass
-class Relationships:
+class Relationships(struct.PyTreeNode):
     """Directed ties, dense.
 
     Attributes:

@@ -15,8 +15,7 @@ from townlet_jax.town.orders import Op, Orders, no_orders
 from townlet_jax.town.tick import Tick
 
 
-@struct.dataclass
-class Row:
+class Row(struct.PyTreeNode):
     """One admin row.
 
     Attributes:

@@ -18,8 +18,7 @@ from townlet_jax.town.policies import Policy
 from townlet_jax.town.view import look
 
 
-@struct.dataclass
-class Decision:
+class Decision(struct.PyTreeNode):
     """What residents are set on.
 
     Attributes:

@@ -22,8 +22,7 @@ EVENT_PURPOSES = frozenset(
 """Purposes of the events stream; all others draw from the world stream."""
 
 
-@struct.dataclass
-class Draws:
+class Draws(struct.PyTreeNode):
     """Draws by purpose. Uniforms are multiples of 2^-24 in [0, 1).
 
     Attributes:

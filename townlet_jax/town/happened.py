@@ -88,7 +88,7 @@ class Used(NamedTuple):
 
 
 class Left(NamedTuple):
-    """P11. Employment events; collapsed: bool `[A]`; exited: int32 `[A]`, `ExitReason`; failures."""
+    """P11. Employment events; collapsed: bool `[A]`; exited: int32 `[A]`, by reason; failures."""
 
     employment: EmploymentEvents
     collapsed: jax.Array

@@ -26,8 +26,7 @@ class Kind(enum.IntEnum):
     REQUEST_BLOCKED = 8
 
 
-@struct.dataclass
-class Intents:
+class Intents(struct.PyTreeNode):
     """One intent per resident.
 
     Attributes:

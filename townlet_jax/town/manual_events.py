@@ -16,8 +16,7 @@ LONGEST = 2**28
 """[tick] Longest delay and longest length; more counts as this, so that no sum overflows."""
 
 
-@struct.dataclass
-class Request:
+class Request(struct.PyTreeNode):
     """An event asked for by hand; negative values stand for those of the spec.
 
     Attributes:

@@ -14,8 +14,7 @@ from townlet_jax.state.metrics import Counter, Total
 from townlet_jax.town.tick import Tick
 
 
-@struct.dataclass
-class Kpi:
+class Kpi(struct.PyTreeNode):
     """Charter figures of a town.
 
     Attributes:

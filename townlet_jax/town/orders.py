@@ -35,8 +35,7 @@ class Op(enum.IntEnum):
     SET_MORTALITY = 16
 
 
-@struct.dataclass
-class Orders:
+class Orders(struct.PyTreeNode):
     """What admin rows leave for later phases and for the record.
 
     Attributes:

@@ -35,7 +35,7 @@ from townlet_jax.town.using import cut_off
 from townlet_jax.town.view import prices
 
 
-def turn_day(state: TownState, tick: Tick) -> tuple[TownState, jax.Array, jax.Array, jax.Array]:
+def turn_day(state: TownState, tick: Tick) -> tuple[TownState, Money]:
     """P1: day rollover, rent, restock.
 
     Args:

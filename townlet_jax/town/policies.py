@@ -21,8 +21,7 @@ NEED_OPTIONS = (Option.GET_FED, Option.GET_CLEAN, Option.SLEEP)
 """Option that serves each need."""
 
 
-@struct.dataclass
-class ScriptParams:
+class ScriptParams(struct.PyTreeNode):
     """Numbers of the scripted policy, all traced.
 
     Attributes:

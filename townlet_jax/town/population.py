@@ -25,8 +25,7 @@ from townlet_jax.town.tick import Tick
 from townlet_jax.town.view import prices
 
 
-@struct.dataclass
-class Renewal:
+class Renewal(struct.PyTreeNode):
     """Comings and goings of a tick.
 
     Attributes:

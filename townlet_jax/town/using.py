@@ -140,7 +140,7 @@ def _release(state: TownState, is_leaving: jax.Array) -> tuple[TownState, jax.Ar
 def _request(
     state: TownState, intents: Intents, tick: Tick
 ) -> tuple[TownState, jax.Array, jax.Array, jax.Array]:
-    """P5c: requests, then grants. Also returns who stands in start range of the target, bool `[A]`."""
+    """P5c: requests, then grants. Also returns who is in start range of its target, bool `[A]`."""
     kind, params, objects = intents.kind, tick.params.queues, tick.layout.objects
     is_request = (kind == Kind.REQUEST) | (kind == Kind.USE) | (kind == Kind.REQUEST_BLOCKED)
     target = jnp.where(is_request | (kind == Kind.START), intents.target, NONE)

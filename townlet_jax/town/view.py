@@ -24,8 +24,7 @@ from townlet_jax.state.agents import ExitReason
 from townlet_jax.state.clock import Now, now
 
 
-@struct.dataclass
-class View:
+class View(struct.PyTreeNode):
     """A state read once. Pairs are `[A, O]`.
 
     Attributes:
@@ -151,6 +150,7 @@ def look(shape: TownShape, state: TownState, params: TownParams, layout: TownLay
     lacks = objects.requires & ~is_on[None, :]
     span = queues.spans(state.agents.position, objects)
     is_far_fine = ~params.queues.require_range
+    requests, starts = params.queues.range_tiles, params.queues.start_range_tiles
     holds = one_hot(state.queues.holder, shape.num_agents).T  # [A, O]
     waits = queues.is_waiting(state.queues).T.astype(jnp.int32)  # [A, O]
     is_taken = (state.queues.holder != NONE)[None, :] & ~holds
@@ -167,8 +167,8 @@ def look(shape: TownShape, state: TownState, params: TownParams, layout: TownLay
         is_on=is_on,
         works=~(lacks[:, Utility.POWER] | lacks[:, Utility.WATER]),
         span=span,
-        is_near=objects.is_object[None, :] & (is_far_fine | (span <= params.queues.range_tiles)),
-        is_close=objects.is_object[None, :] & (is_far_fine | (span <= params.queues.start_range_tiles)),
+        is_near=objects.is_object[None, :] & (is_far_fine | (span <= requests)),
+        is_close=objects.is_object[None, :] & (is_far_fine | (span <= starts)),
         is_cooling=moment.tick < until,
         load=is_taken.astype(jnp.int32) + jnp.sum(waits, axis=0)[None, :] - waits,
         distance=layout.map.distance[y, x, : shape.num_objects].astype(jnp.int32),
