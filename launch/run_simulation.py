@@ -75,7 +75,7 @@ def main(argv: list[str]) -> Exit:
     if _JSON.value:
         print(json.dumps(report, indent=2))
     else:
-        screen.print(closing.closing(town, report, highlights.tell()))
+        screen.print(closing.closing(town, report, highlights.tell(), screen.width))
     return Exit.CHECK_FAILED if report["partial"] else Exit.DONE
 
 

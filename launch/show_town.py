@@ -48,7 +48,8 @@ def main(argv: list[str]) -> None:
     for note in town.notes:
         print(f"note: {note}", file=sys.stderr)
     drawn = scene.scene(town, _state(town))
-    console(sys.stdout).print(text_map.picture(drawn))
+    screen = console(sys.stdout)
+    screen.print(text_map.picture(drawn, screen.width))
     if _OUTPUT.value:
         from townlet_jax.ops import drawing
 

@@ -15,9 +15,11 @@ from townlet_jax.state import Counter, Total
 from townlet_jax.town.metrics import Kpi
 
 
-def lines(renderable) -> list[str]:
+def lines(renderable, width: int = PLAIN_WIDTH) -> list[str]:
     out = io.StringIO()
-    console(out).print(renderable)
+    screen = console(out)
+    screen.width = width
+    screen.print(renderable)
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
@@ -43,15 +45,18 @@ def report(tiny, newborn):
     return summarise(tiny, towns, figures, run)
 
 
-def test_nothing_wraps_or_is_cut_by_the_console(tiny, report) -> None:
-    found = lines(closing.closing(tiny, report, [("day 1 08:00", "ada and ben ate together")]))
-    assert max(map(len, found)) <= PLAIN_WIDTH
-    headers = "name hunger hygiene energy money job present late best friend rival"
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_nothing_wraps_or_is_cut_by_the_console(tiny, report, width: int) -> None:
+    told = [("day 1 08:00", "ada and ben ate together")]
+    found = lines(closing.closing(tiny, report, told, width), width)
+    assert max(map(len, found)) <= width
+    headers = "name hunger hygiene energy money job present late friend rival"
     assert " ".join(found[2].split()) == headers
     start = next(i for i, line in enumerate(found) if line.split()[:2] == ["name", "ate"])
     assert found[start].split()[-3:] == ["ousted", "failed", "now"]
     assert found[start + 2].split()[:2] == ["ben#123", "999"]
-    assert found[start + 1].endswith("waits for shower (1st)")
+    doing = "waits for shower (…" if width == 80 else "waits for shower (1st)"
+    assert found[start + 1].endswith(f"999 {' ' * (width > 80)}{doing}")
 
 
 def test_it_says_how_the_town_fared(tiny, report) -> None:
@@ -89,10 +94,10 @@ def test_many_and_no_residents(tiny, report) -> None:
 @pytest.mark.parametrize(
     ("level", "text", "style"),
     [
-        (0.0, "───────", "red"),
-        (0.5, "━━━╸───", "yellow"),
-        (1.0, "━━━━━━━", "green"),
-        (1.7, "━━━━━━━", "green"),
+        (0.0, "──────", "red"),
+        (0.5, "━━━───", "yellow"),
+        (1.0, "━━━━━━", "green"),
+        (1.7, "━━━━━━", "green"),
     ],
 )
 def test_bar(level: float, text: str, style: str) -> None:

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.rules.tie_towns import (
     ALL,
     FLAT,
+    QUICK,
     SLOTS,
     events,
     inputs,
@@ -20,7 +21,7 @@ from tests.rules.tie_towns import (
 from townlet_jax.rules import tie_deltas as rule
 from townlet_jax.state.relationships import TieEvent
 
-deltas = jax.jit(rule.deltas)
+deltas = jax.jit(rule.deltas, compiler_options=QUICK)
 both = pytest.mark.parametrize("deltas", [deltas, rule.deltas], ids=["jit", "eager"])
 GATED = params(has_modifiers=True)
 

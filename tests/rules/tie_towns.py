@@ -23,6 +23,8 @@ from townlet_jax.state.relationships import Relationships, empty_relationships
 
 DAY = 1440
 SLOTS, ROWS, MAX_EDGES = 8, 4, 6
+QUICK = {"xla_backend_optimization_level": "0"}
+"""Compiles in half the time; the tests run few ticks."""
 SHAPE = TownShape(num_agents=SLOTS, num_objects=ROWS, max_edges=MAX_EDGES)
 FLAT = jnp.zeros((SLOTS, 3), jnp.float32)
 """Traits of residents without any."""
@@ -90,7 +92,7 @@ def inputs(e):
     """Turns the twin of events into what `tie_deltas.deltas` takes before `is_alive`."""
     rows = (twin.to_arrays(x, QueueRecords) for x in (e.handovers, e.conflicts))
     masks = (e.affordances.shared_meal, e.employment.helped, e.employment.took)
-    return jax.tree.map(jnp.asarray, (twin.to_arrays(e.chat, ChatEvents), *rows, *masks))
+    return jax.tree.map(np.asarray, (twin.to_arrays(e.chat, ChatEvents), *rows, *masks))
 
 
 def live(relationships, happened, tick, numbers, traits=FLAT, removed=None):
@@ -110,34 +112,29 @@ def live(relationships, happened, tick, numbers, traits=FLAT, removed=None):
     )
 
 
-def _play(relationships, tape, start, numbers, traits):
-    def tick(carry, happened):
-        relationships, tick = carry
-        relationships, events = live(relationships, happened, tick, numbers, traits)
-        return (relationships, tick + 1), (relationships, events)
-
-    return jax.lax.scan(tick, (relationships, start), tape)[1]
+live_jit = jax.jit(live, compiler_options=QUICK)
 
 
-play = jax.jit(_play)
-"""Plays a tape of stacked `inputs`; returns the ties after and the events of every tick."""
+def lives(relationships, ticks, start, numbers, traits=FLAT):
+    """Lives ticks made by `events`; yields tick, the ties after it and its events, as numpy."""
+    for tick, happened in enumerate(ticks, start):
+        relationships, happened = live_jit(relationships, inputs(happened), tick, numbers, traits)
+        yield tick, jax.device_get(relationships), jax.device_get(happened)
 
 
 def tape(*ticks):
-    return jax.tree.map(lambda *x: jnp.stack(x), *(inputs(e) for e in ticks))
+    """Stacks the `inputs` of ticks."""
+    return jax.tree.map(lambda *x: np.stack(x), *(inputs(e) for e in ticks))
 
 
-def quiet(num_ticks):
-    """Makes a tape of ticks without any event."""
-    return jax.tree.map(lambda x: jnp.stack([x] * num_ticks), inputs(events()))
-
-
-def random_ticks(seed, num_ticks, is_kind=False):
-    """Draws ticks full of events; a kind one has no helps and no taken shifts."""
+def random_ticks(seed, num_ticks, is_kind=False, residents=SLOTS):
+    """Draws ticks full of events among the first residents; a kind one has no helps and no taken
+    shifts.
+    """
     rng = np.random.default_rng(seed)
 
     def pairs(share):
-        order = rng.permutation(SLOTS)
+        order = rng.permutation(residents)
         return [tuple(map(int, p)) for p in order.reshape(-1, 2) if rng.random() < share]
 
     def tick():

@@ -1,10 +1,12 @@
 """What a run prints for people: what the town is, and how it went."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -19,12 +21,10 @@ MAX_RESIDENTS = 32
 """Residents listed."""
 MAX_NOTES = 5
 """Notes listed."""
-NAME = 10
-"""Columns of a name."""
-DEEDS = 63
-"""Columns of the table of deeds beside the name and what each does now, gaps included."""
-_BAR = 7
+BAR = 6
 """Columns of a bar."""
+COUNTS = 43
+"""Columns of the counts in the table of deeds, gaps left out."""
 Report = Mapping[str, Any]
 """What `summary.summarise` returns."""
 
@@ -63,13 +63,44 @@ def notes(town: Town) -> list[str]:
     return [*lines, f"note: {num_more} more; see launch/show_config.py"] if num_more else lines
 
 
-def closing(town: Town, report: Report, highlights: Sequence[tuple[str, str]]) -> Group:
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """How wide tables may be.
+
+    Attributes:
+      width: columns of the screen. name: of a name. gap: between columns.
+    """
+
+    width: int
+    name: int
+    gap: int
+
+    def cut(self, text: str | None, length: int | None = None) -> str:
+        """Shortens a text to the columns of a name, or to `length`; None becomes a dash."""
+        length = self.name if length is None else length
+        if text is None:
+            return "-"
+        return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def fit(width: int) -> Fit:
+    """Returns how to use so many columns; 80 are enough for the names of most residents."""
+    return Fit(width, 10, 2) if width >= PLAIN_WIDTH else Fit(width, 8, 1)
+
+
+def closing(
+    town: Town,
+    report: Report,
+    highlights: Sequence[tuple[str, str]],
+    width: int = PLAIN_WIDTH,
+) -> Group:
     """Tells how a run went.
 
     Args:
       town: the loaded configuration.
       report: its figures.
       highlights: (moment, sentence) of town 0, may be empty.
+      width: columns of the screen.
     """
     hours_per_tick = 24 / labels(town).ticks_per_day  # [h/tick]
     days = report["ticks"] * hours_per_tick / 24
@@ -78,7 +109,10 @@ def closing(town: Town, report: Report, highlights: Sequence[tuple[str, str]]) -
         parts.append(Text(f"PARTIAL: stopped after {report['ticks']} ticks", style="bold red"))
     moment = labels(town).moment(report["ticks"])
     whose = "town 0, " if report["towns"] > 1 else ""
-    parts += [_heading(f"residents ({whose}{moment})"), *_residents(report, hours_per_tick)]
+    parts += [
+        _heading(f"residents ({whose}{moment})"),
+        *_residents(report, hours_per_tick, fit(width)),
+    ]
     if highlights:
         parts += [_heading("highlights"), _highlights(highlights)]
     parts += [_heading("town totals"), _totals(report)]
@@ -131,69 +165,82 @@ def _jobs(town: Town) -> str:
     )
 
 
-def _table(**columns: str) -> Table:
+def _table(fit: Fit, **columns: str) -> Table:
     """Makes a table; each column is named and set `left` or `right`."""
-    table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=True, header_style="dim")
+    table = Table(box=None, padding=(0, fit.gap, 0, 0), pad_edge=False, header_style="dim")
     for name, side in columns.items():
-        title = name.replace("_", " ")
-        table.add_column(title, justify=side, no_wrap=True)  # type: ignore[arg-type]
+        table.add_column(name, justify=side, no_wrap=True)  # type: ignore[arg-type]
     return table
 
 
 def bar(level: float) -> Text:
     """Draws a level in [0, 1] as a bar, red where it is low."""
-    halves = round(min(max(level, 0.0), 1.0) * _BAR * 2)
+    halves = round(min(max(level, 0.0), 1.0) * BAR * 2)
     filled = "━" * (halves // 2) + "╸" * (halves % 2)
     colour = "red" if level < 0.3 else "yellow" if level < 0.55 else "green"
-    return Text.assemble((filled, colour), ("─" * (_BAR - len(filled)), "bright_black"))
+    return Text.assemble((filled, colour), ("─" * (BAR - len(filled)), "bright_black"))
 
 
-def _cut(text: str | None, length: int = NAME) -> str:
-    if text is None:
-        return "-"
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def _residents(report: Report, hours_per_tick: float) -> list[RenderableType]:
+def _residents(report: Report, hours_per_tick: float, fit: Fit) -> list[RenderableType]:
     """Returns two tables: how residents are, and what they did."""
     people = report["residents"]
     if not people:
         return [Text("  nobody lives here", style="dim")]
-    states = _table(
-        name="left", hunger="left", hygiene="left", energy="left", money="right", job="left",
-        present="right", late="right", best_friend="left", rival="left",
-    )  # fmt: skip
-    deeds = _table(
-        name="left", ate="right", cooked="right", washed="right", slept="right", worked="right",
-        talks="right", ousted="right", failed="right", now="left",
-    )  # fmt: skip
     shown = people[:MAX_RESIDENTS]
-    room = PLAIN_WIDTH - DEEDS - min(max(len(person["name"]) for person in shown), NAME)
-    for person in shown:
+    num_more = len(people) - len(shown)
+    more = [Text(f"  and {num_more} more; --json lists all", style="dim")] if num_more else []
+    deeds = _deeds(shown, hours_per_tick, fit)
+    return [_indented(_states(shown, fit)), Text(), _indented(deeds), *more]
+
+
+def _indented(table: Table) -> Padding:
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _states(people: Sequence[Report], fit: Fit) -> Table:
+    """Makes the table of how residents are."""
+    table = _table(
+        fit,
+        **{"name": "left", "hunger": "left", "hygiene": "left", "energy": "left"},
+        **{"money": "right", "job": "left", "present": "right", "late": "right"},
+        **{"friend": "left", "rival": "left"},
+    )
+    for person in people:
         present = person["attendance"]
         late = f"{person['num_late_shifts']}/{person['num_shifts']}"
-        states.add_row(
-            _cut(person["name"]),
+        table.add_row(
+            fit.cut(person["name"]),
             *(bar(person["needs"][need]) for need in NEEDS),
             f"{person['money']:.2f}",
-            _cut(person["job"]),
+            fit.cut(person["job"]),
             "-" if present is None else f"{present:.0%}",
             late if person["num_shifts"] else "-",
-            _cut(person["best_friend"]),
-            _cut(person["rival"]),
+            fit.cut(person["best_friend"]),
+            fit.cut(person["rival"]),
         )
+    return table
+
+
+def _deeds(people: Sequence[Report], hours_per_tick: float, fit: Fit) -> Table:
+    """Makes the table of what residents did, and do now."""
+    table = _table(
+        fit,
+        **{"name": "left", "ate": "right", "cooked": "right", "washed": "right"},
+        **{"slept": "right", "worked": "right", "talks": "right", "ousted": "right"},
+        **{"failed": "right", "now": "left"},
+    )
+    name = min(max(len(person["name"]) for person in people), fit.name)
+    room = fit.width - 2 - name - COUNTS - 9 * fit.gap
+    for person in people:
         did = person["did"]
-        counts = ("meals", "cooked", "showers", "sleeps")
-        deeds.add_row(
-            _cut(person["name"]),
-            *(str(did[name]) for name in counts),
+        table.add_row(
+            fit.cut(person["name"]),
+            *(str(did[name]) for name in ("meals", "cooked", "showers", "sleeps")),
             f"{did['wage_ticks'] * hours_per_tick:.1f} h",
             *(str(did[name]) for name in ("good_chats", "conflicts", "failures")),
-            _cut(person["doing"], room),
+            fit.cut(person["doing"], room),
         )
-    num_more = len(people) - MAX_RESIDENTS
-    more = [Text(f"  and {num_more} more; --json lists all", style="dim")] if num_more > 0 else []
-    return [states, Text(), deeds, *more]
+    return table
 
 
 def _highlights(highlights: Sequence[tuple[str, str]]) -> Table:

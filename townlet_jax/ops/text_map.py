@@ -5,6 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from townlet_jax.ops.scene import Scene
+from townlet_jax.ops.terminal import PLAIN_WIDTH
 
 GROUND = {
     0: (".", "grey50"),
@@ -19,14 +20,12 @@ OBJECT, PERSON = "bold yellow", "bold bright_cyan"
 """Styles."""
 CROWD = "*"
 """Stands for several residents on one cell."""
-MAX_WIDE = 50
-"""Maps up to this width [tile] are drawn with two characters per cell."""
 MAX_TIES = 12
 """Ties listed."""
 
 
-def picture(scene: Scene) -> Group:
-    """Returns the town with its legend, for a `rich` console."""
+def picture(scene: Scene, columns: int = PLAIN_WIDTH) -> Group:
+    """Returns the town with its legend, for a `rich` console of so many columns."""
     title = f"{scene.title}  {scene.moment} (tick {scene.tick})"
     parts: list[RenderableType] = [
         Text(title, style="bold"),
@@ -43,14 +42,14 @@ def picture(scene: Scene) -> Group:
     return Group(*parts)
 
 
-def town_map(scene: Scene) -> Text:
+def town_map(scene: Scene, columns: int = PLAIN_WIDTH) -> Text:
     """Draws the map: per cell the ground or an object, and the mark of whoever stands there.
 
-    Residents hide the ground; on a map drawn with two characters per cell they stand beside
-    objects, on a narrow one they hide them.
+    A cell is two characters wide where the map then fits. Residents hide the ground; they stand
+    beside objects on such a wide map, and hide them on a narrow one.
     """
     height, width = scene.ground.shape
-    is_wide = width <= MAX_WIDE
+    is_wide = 2 * width <= columns
     letters = {place.position: place.letter for place in scene.places}
     marks: dict[tuple[int, int], str] = {}
     for person in scene.people:
