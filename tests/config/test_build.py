@@ -112,7 +112,6 @@ def test_params_mirror_the_configuration():
             "personalities.profiles.stoic.need.hunger=0.5",
             "personalities.profiles.stoic.behaviour.conflict_tolerance=1.4",
             "personalities.profiles.industrious.behaviour.conflict_tolerance=1.7",
-            "policy_runtime.option_commit_ticks=6",
         ],
     )  # fmt: skip
     found = town.params
@@ -130,7 +129,6 @@ def test_params_mirror_the_configuration():
     np.testing.assert_allclose(found.kpi.need_floor, 0.4)
     np.testing.assert_allclose(found.needs.profile_multiplier[3], [0.5, 1, 1])
     np.testing.assert_allclose(ties.profile_tolerance, [1, 1, 1.7, 1.4])
-    assert found.behavior.commit_ticks == 6
     assert not town.layout.residents.is_mortality_on
     assert not town.layout.residents.is_fairness_on
 

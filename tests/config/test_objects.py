@@ -29,8 +29,6 @@ def test_every_seat_is_a_row_of_one_venue(town):
     assert layout.type.tolist() == [0, 0, 1, 2]
     assert layout.venue.tolist() == [0, 0, 1, 1]
     assert layout.position.tolist() == [[1, 1], [1, 1], [4, 4], [5, 4]]
-    expected = [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
-    assert (np.array(layout.twins) == np.array(expected, bool)).all()
     stock = dict(zip(built.names.stock_kinds, built.layout.stock.initial[1].tolist(), strict=False))
     assert (stock["meals"], stock["raw"]) == (5, 1)
 

@@ -275,7 +275,7 @@ def _set_cooldown(town, a: int, o: int) -> None:
     override = int(objects.cooldown_override[o])
     ticks = override if override != NONE else town.params.queues.cooldown_ticks
     for row in range(town.num_objects):
-        if objects.twins[o, row]:
+        if objects.venue[row] == objects.venue[o] and objects.type[row] == objects.type[o]:
             q.cooldown_until[row, a] = town.tick + ticks
 
 

@@ -82,8 +82,7 @@ def default_params(jobs=(), specs=(), num_jobs=8, num_specs=8, num_prices=8) -> 
         ),
         behavior=numbers.BehaviorParams(
             thresholds=np.array([0.6, 0.55, 0.55], f), queue_detour_tiles=i(15),
-            eat_out_bias_tiles=i(10), decide_every=i(5), satisfied_level=f(1), commit_ticks=i(0),
-            hard_need_level=f(0.15),
+            eat_out_bias_tiles=i(10), decide_every=i(5),
         ),
         kpi=numbers.KpiParams(need_floor=f(0.3), tie_threshold=f(0.3)),
     )  # fmt: skip

@@ -146,7 +146,6 @@ def object_layout(rows, o) -> tables.ObjectLayout:
         is_social_place=np.zeros(o, bool),
         requires=np.zeros((o, 2), bool),
         cooldown_override=np.full(o, NONE, np.int32),
-        twins=np.zeros((o, o), bool),
         offers=np.full((o, 1), NONE, np.int32),
         is_role=np.zeros((5, o), bool),
         role_affordance=np.full(5, NONE, np.int32),
@@ -165,9 +164,6 @@ def object_layout(rows, o) -> tables.ObjectLayout:
         out.is_role[:, row] = [role == thing.type for role in roles]
     for role, name in enumerate(roles):
         out.role_affordance[role] = [AFFORDANCES[x].type for x in NAMES].index(name)
-    is_real = out.is_object[:, None] & out.is_object[None, :]
-    same_venue = out.venue[:, None] == out.venue[None, :]
-    out.twins[:] = is_real & same_venue & (out.type[:, None] == out.type[None, :])
     return out
 
 

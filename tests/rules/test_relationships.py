@@ -270,16 +270,18 @@ def test_friendly_rivalry_fades_towards_zero():
 # Leaving and administration
 
 
+remove = jax.jit(rule.remove, compiler_options=QUICK)
+
+
 def test_leaving_counts_for_those_who_held_on():
     """EX-TIE-19."""
     start = ties(*[(a, 2, 0.5, 0, 0) for a in (0, 1, 5)], (2, 0, 0.5, 0, 0), (3, 4, 0.5, 0, 0))
     start = start.replace(last_chat_tick=start.last_chat_tick.at[:, :].set(3))
-    for remove in (rule.remove, jax.jit(rule.remove)):
-        story, removed = remove(start, ~ALL.at[2].set(False))
-        assert removed.tolist() == [1, 1, 0, 0, 0, 1, 0, 0]
-        assert np.argwhere(story.is_tie).tolist() == [[3, 4]]
-        assert (story.last_chat_tick == 3).sum() == (SLOTS - 1) ** 2
-        assert (story.last_chat_tick[2] == LONG_AGO).all()
+    story, removed = remove(start, ~ALL.at[2].set(False))
+    assert removed.tolist() == [1, 1, 0, 0, 0, 1, 0, 0]
+    assert np.argwhere(story.is_tie).tolist() == [[3, 4]]
+    assert (story.last_chat_tick == 3).sum() == (SLOTS - 1) ** 2
+    assert (story.last_chat_tick[2] == LONG_AGO).all()
     story, happened = live_jit(story, inputs(events()), 7, still(), FLAT, removed)
     assert happened.evicted[:, TieDrop.REMOVED].tolist() == removed.tolist()
     assert happened.evicted.sum() == 3
@@ -288,7 +290,7 @@ def test_leaving_counts_for_those_who_held_on():
 
 def test_who_leaves_together_loses_nothing():
     start = ties((1, 2, 0.5, 0, 0), (2, 1, 0.5, 0, 0), (0, 1, 0.5, 0, 0))
-    story, removed = rule.remove(start, ~ALL.at[1:3].set(False))
+    story, removed = remove(start, ~ALL.at[1:3].set(False))
     assert removed.tolist() == [1, *[0] * 7] and not story.is_tie.any()
 
 
@@ -321,20 +323,21 @@ def test_operators_calm_rivals_down():
     story = jax.jit(rule.fade_rivalry)(start, pair, jnp.int32(1000), params())
     assert_allclose([tie(story, *p)[2] for p in ((0, 1), (1, 0), (0, 2))], [0.4, 0, 0.5], atol=1e-6)
     assert (story.last_event_tick[0, 1], story.is_tie.sum()) == (3, 3)
-    story = jax.jit(rule.reset_rivalry)(start, pair, params())
+    reset = jax.jit(rule.reset_rivalry)
+    story = reset(start, pair, params())
     assert_allclose([tie(story, *p)[2] for p in ((0, 1), (1, 0), (0, 2))], [0, 0, 0.5])
-    story = rule.reset_rivalry(start, pair, params(min_rivalry=0.1))
+    story = reset(start, pair, params(min_rivalry=0.1))
     assert_allclose(story.rivalry[0, :2], [0, 0.1])
 
 
 def test_avoid_level():
     profile = jnp.array([NONE, 0, 1, 2, 3], jnp.int32)
-    for level in (rule.avoid_level, jax.jit(rule.avoid_level)):
-        own = level(profile, params(has_profile_tolerance=True))
-        assert_allclose(own, [0.7, 0.7, 0.7, 0.7, 0.98], atol=1e-6)
-        own = level(profile, params(has_profile_tolerance=True, max_rivalry=0.9))
-        assert_allclose(own, [0.7, 0.7, 0.7, 0.7, 0.9], atol=1e-6)
-        assert_allclose(level(profile, params()), jnp.float32([0.7] * 5))
+    level = jax.jit(rule.avoid_level, compiler_options=QUICK)
+    own = level(profile, params(has_profile_tolerance=True))
+    assert_allclose(own, [0.7, 0.7, 0.7, 0.7, 0.98], atol=1e-6)
+    own = level(profile, params(has_profile_tolerance=True, max_rivalry=0.9))
+    assert_allclose(own, [0.7, 0.7, 0.7, 0.7, 0.9], atol=1e-6)
+    assert_allclose(level(profile, params()), np.float32([0.7] * 5))
 
 
 # Churn
@@ -390,7 +393,8 @@ def test_batch_equals_loop():
     happened = tape(*random_ticks(2, 4))
     traits = jnp.stack([random_traits(i) for i in range(4)])
     numbers = params(has_modifiers=True, effective_capacity=3, reserve_rivals=1)
-    many = jax.jit(jax.vmap(live, in_axes=(0, 0, None, None, 0)))
+    many = jax.vmap(live, in_axes=(0, 0, None, None, 0))
+    many = jax.jit(many, compiler_options=QUICK)
     together = many(batch, happened, jnp.int32(9), numbers, traits)
     for i in range(4):
         one = jax.tree.map(lambda x: x[i], (batch, happened))

@@ -29,6 +29,7 @@ SHAPE = TownShape(num_agents=SLOTS, num_objects=ROWS, max_edges=MAX_EDGES)
 FLAT = jnp.zeros((SLOTS, 3), jnp.float32)
 """Traits of residents without any."""
 ALL = jnp.ones(SLOTS, bool)
+NO_LOSSES = jnp.zeros(SLOTS, jnp.int32)
 NOBODY = jnp.full(SLOTS, NONE, jnp.int32)
 _DEFAULTS = jax.tree.map(jnp.asarray, default_params())
 
@@ -97,7 +98,7 @@ def inputs(e):
 
 def live(relationships, happened, tick, numbers, traits=FLAT, removed=None):
     """Lives one tick of the ties; `happened` as made by `inputs`."""
-    removed = jnp.zeros(SLOTS, jnp.int32) if removed is None else removed
+    removed = NO_LOSSES if removed is None else removed
     delta = tie_deltas.deltas(*happened, ALL, traits, numbers)
     return rule.step(
         relationships,
@@ -112,7 +113,13 @@ def live(relationships, happened, tick, numbers, traits=FLAT, removed=None):
     )
 
 
-live_jit = jax.jit(live, compiler_options=QUICK)
+_live_jit = jax.jit(live, compiler_options=QUICK)
+
+
+def live_jit(relationships, happened, tick, numbers, traits=FLAT, removed=None):
+    """Does what `live` does, compiled once."""
+    removed = NO_LOSSES if removed is None else removed
+    return _live_jit(relationships, happened, jnp.int32(tick), numbers, traits, removed)
 
 
 def lives(relationships, ticks, start, numbers, traits=FLAT):

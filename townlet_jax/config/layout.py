@@ -100,7 +100,6 @@ class ObjectLayout(struct.PyTreeNode):
       is_virtual, is_social_place: bool `[O]`, of the row's type.
       requires: bool `[O, 2]`, power, water.
       cooldown_override: int32 `[O]` [tick], of the row's type, NONE = default.
-      twins: bool `[O, O]`, rows of the same venue and type.
       offers: int32 `[O, M]`, affordances of the row's type in ascending order, NONE padding.
       is_role: bool `[5, O]`, rows whose type is the `Role`.
       role_affordance: int32 `[5]`, lowest affordance of the role's type, NONE if there is none.
@@ -115,7 +114,6 @@ class ObjectLayout(struct.PyTreeNode):
     is_social_place: jax.Array
     requires: jax.Array
     cooldown_override: jax.Array
-    twins: jax.Array
     offers: jax.Array
     is_role: jax.Array
     role_affordance: jax.Array

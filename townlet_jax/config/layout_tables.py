@@ -29,7 +29,6 @@ def object_tables(manifest: Manifest, objects: Objects, size: int) -> Tables:
     requires = np.zeros((size, len(Utility)), bool)
     for row, trait in enumerate(traits):
         requires[row, list(trait.requires)] = True
-    twins = (kind[:, None] == kind) & (venue[:, None] == venue) & is_object & is_object[:, None]
     names = [objects.types[k] for k in objects.type]
     offered = [_offered(manifest, name) for name in names]
     offers = np.full((size, max([1, *map(len, offered)])), NONE, np.int32)
@@ -48,7 +47,6 @@ def object_tables(manifest: Manifest, objects: Objects, size: int) -> Tables:
         "is_social_place": _column([trait.is_social_place for trait in traits], size, False, bool),
         "requires": requires,
         "cooldown_override": _column([trait.cooldown_ticks for trait in traits], size),
-        "twins": twins,
         "offers": offers,
         "is_role": is_role,
         "role_affordance": np.array([min(_offered(manifest, r), default=NONE) for r in roles]),

@@ -247,19 +247,12 @@ class BehaviorParams(struct.PyTreeNode):
       thresholds: float32 `[N]` [level], below which the script serves a need.
       queue_detour_tiles, eat_out_bias_tiles: int32 [tile].
       decide_every: int32 [tick], window of a decision.
-      satisfied_level: float32 [level], options that serve a need above it are masked; >= 1 switches
-        it off.
-      commit_ticks: int32 [tick], `policy_runtime.option_commit_ticks`, 0 = off.
-      hard_need_level: float32 [level], a need below it breaks a commitment.
     """
 
     thresholds: jax.Array
     queue_detour_tiles: jax.Array
     eat_out_bias_tiles: jax.Array
     decide_every: jax.Array
-    satisfied_level: jax.Array
-    commit_ticks: jax.Array
-    hard_need_level: jax.Array
 
 
 class KpiParams(struct.PyTreeNode):

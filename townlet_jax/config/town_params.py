@@ -110,10 +110,6 @@ def _behavior(config: Config) -> BehaviorParams:
         queue_detour_tiles=behavior.queue_detour_tiles,
         eat_out_bias_tiles=behavior.eat_out_bias_tiles,
         decide_every=policy.decide_every,
-        # The end of the schedule; a trainer puts in what is in force.
-        satisfied_level=policy.satisfied_level[-1].level,
-        commit_ticks=config.policy_runtime.option_commit_ticks,
-        hard_need_level=policy.hard_need_level,
     )
 
 

@@ -16,7 +16,7 @@ from townlet_jax.state import TownState
 from townlet_jax.town.metrics import kpi
 
 CHUNK = 360
-"""Ticks per compiled chunk; the rest of a run is a second one, so there are at most two."""
+"""Ticks between two looks at the clock, at signals and at what happened."""
 
 Listener = Callable[[list[Record]], None]
 """Receives the records of a chunk of the watched town."""
@@ -54,7 +54,7 @@ class Simulation:
             self.compile_seconds += clock.seconds()
 
     def advance(self, num_ticks: int) -> None:
-        """Lives so many ticks; one compile per number."""
+        """Lives so many ticks, at most `CHUNK` of them if the town is watched."""
         with CompileClock() as clock:
             start = time.perf_counter()
             if self._listener is None or self._copy is not None:
@@ -96,14 +96,14 @@ class Simulation:
         """Lives so many ticks of a single town and tells the listener."""
         generation = jax.device_get(towns.state.agents.generation)[0]
         towns, events = batch.watch(self._town, self._policy, towns, num_ticks)
-        records = decode(fetch(events), self._labels, generation, self.num_ticks)
+        records = decode(events, self._labels, generation, self.num_ticks)
         assert self._listener is not None
         self._listener(records)
         return towns
 
 
 def chunks(num_ticks: int) -> Iterator[int]:
-    """Yields lengths of chunks that add up to a number of ticks; at most two differ."""
+    """Yields lengths of chunks that add up to a number of ticks."""
     for _ in range(num_ticks // CHUNK):
         yield CHUNK
     if num_ticks % CHUNK:

@@ -28,13 +28,13 @@ class Agents(struct.PyTreeNode):
       is_alive: bool `[A]`, whether the slot is inhabited.
       is_leaving: bool `[A]`, exit decided in the last tick; removed at the start of the next.
       did_last_action: bool `[A]`, whether the last action had its effect.
-      generation: int32 `[A]`, residents this slot has had before, 0 for the first.
+      generation: int32 `[A]`, arrivals in this slot since the start, 0 for a first resident.
       spawned_tick: int32 `[A]` [tick].
       job: int32 `[A]`, NONE = no job.
       last_action: int32 `[A]`, code of the action level in use, NONE before the first action.
       last_action_ticks: int32 `[A]` [tick] since it last changed.
       blocked_moves: int32 `[A]` [attempts] stopped in a row by another resident.
-      position, home: int32 `[A, 2]` [tile]; (0, 0) in a vacant slot.
+      position, home: int32 `[A, 2]` [tile]; a vacant slot has position (0, 0) and keeps its home.
       traits: float32 `[A, 3]` in [-1, 1], extroversion, forgiveness, ambition.
       profile: int32 `[A]`, row of the profile table, NONE = free traits.
       wallet: float32 `[A]` [money] >= 0.

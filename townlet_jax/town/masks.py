@@ -81,23 +81,3 @@ def _primitive_mask(view: View, state: TownState, layout: TownLayout) -> jax.Arr
         axis=-1,
     )
 
-
-def satisfied_mask(
-    view: View, state: TownState, params: TownParams, layout: TownLayout
-) -> jax.Array:
-    """Hides options that serve a need which is already satisfied, unless their affordance runs.
-
-    Args:
-      view: the state read once.
-      state: a town.
-      params, layout: the town's numbers and tables.
-
-    Returns:
-      bool `[A, 7]`, true = not hidden.
-    """
-    served = (Option.GET_FED, Option.GET_CLEAN, Option.SLEEP)
-    is_shown = {option: jnp.ones_like(view.can_act) for option in Option}
-    for need, option in enumerate(served):
-        is_hungry = state.needs.level[:, need] < params.behavior.satisfied_level
-        is_shown[option] = is_hungry | options.owns(state, layout, option)
-    return jnp.stack([is_shown[option] for option in Option], axis=-1)
