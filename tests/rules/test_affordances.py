@@ -300,7 +300,7 @@ def test_nobody_starts_what_money_or_stock_do_not_cover(seed):
     used, left, rest, has_started, reason = begin(tries, stock, wallet, priority)
     assert (left >= 0).all() and (rest >= 0).all()
     for kind, f in ((MEALS, EAT), (RAW, COOK)):
-        taken = int(sum(has_started[a] for a in range(3) if tries[a] == f))
+        taken = int(sum(bool(has_started[a]) for a in range(3) if tries[a] == f))
         assert rest[KITCHEN, kind] == stock[KITCHEN, kind] - taken
     for a in range(3):
         assert has_started[a] == (tries[a] != NONE and reason[a] == NONE)

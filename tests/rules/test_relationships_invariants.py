@@ -17,13 +17,12 @@ from tests.rules.tie_towns import (
     QUICK,
     SLOTS,
     at,
-    live_jit,
     live_twin,
     lives,
     params,
     random_ticks,
     random_traits,
-    tape,
+    row,
     ties,
     twin_town,
 )
@@ -157,14 +156,14 @@ def test_the_gate_of_the_modifiers(seed):
 def test_lower_capacity_leaves_the_strongest(seed, capacity):
     """INV-TIE-8."""
     story = played(ties(), random_delta(seed, 0.3), params())[0]
-    full = jax.tree.map(lambda x: x[-1], story)
+    full = row(story, -1)
     traces = num_traces
     less = played(full, NOTHING, params(effective_capacity=capacity), start=TICKS + 1)[0]
     assert num_traces == traces
     strength = np.abs(planes(full)).sum(axis=0)
     for a in range(SLOTS):
         partners = np.flatnonzero(full.is_tie[a]).tolist()
-        kept = sorted(partners, key=lambda b: -strength[a, b])[:capacity]  # noqa: B023
+        kept = sorted(partners, key=lambda b: -strength[a, b])[:capacity]
         assert_array_equal(np.flatnonzero(less.is_tie[0, a]), sorted(kept))
 
 
@@ -181,12 +180,12 @@ def test_without_events_everything_is_forgotten(seed, is_negative):
     )
     traits = random_traits(seed)
     story = played(ties(), random_delta(seed), numbers, traits=traits)[0]
-    now, start = jax.tree.map(lambda x: x[-1], story), TICKS + 1
+    now, start = row(story, -1), TICKS + 1
     for _ in range(4):
         story = played(now, NOTHING, numbers, start, traits)[0]
         before = np.concatenate([planes(now)[None], planes(story)[:-1]])
         assert (np.abs(planes(story)) <= np.abs(before)).all()
-        now, start = jax.tree.map(lambda x: x[-1], story), start + TICKS
+        now, start = row(story, -1), start + TICKS
     assert not now.is_tie.any()
 
 
@@ -194,7 +193,7 @@ def test_without_events_everything_is_forgotten(seed, is_negative):
 def test_at_stage_off_friendship_never_grows(seed):
     """INV-TIE-10."""
     traits = random_traits(seed)
-    friends = jax.tree.map(lambda x: x[-1], played(ties(), random_delta(seed), params())[0])
+    friends = row(played(ties(), random_delta(seed), params())[0], -1)
     numbers = random_numbers(seed).replace(stage=jnp.int32(0))
     story = played(friends, random_delta(seed + 1), numbers, TICKS + 1, traits)[0]
     values = np.concatenate([planes(friends)[None], planes(story)])[:, :2]

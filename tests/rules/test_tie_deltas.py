@@ -16,6 +16,7 @@ from tests.rules.tie_towns import (
     params,
     random_ticks,
     random_traits,
+    row,
     tape,
 )
 from townlet_jax.rules import tie_deltas as rule
@@ -174,7 +175,7 @@ def test_batch_equals_loop():
     many = jax.jit(many, compiler_options=QUICK)
     together = jnp.stack(many(*batch, ALL, character, GATED), axis=1)
     for i in range(6):
-        alone = jax.tree.map(lambda x: x[i], batch)
+        alone = row(batch, i)
         assert_array_equal(together[i], jnp.stack(deltas(*alone, ALL, character[i], GATED)))
         assert_array_equal(together[i], jnp.stack(rule.deltas(*alone, ALL, character[i], GATED)))
     assert together.shape == (6, 3, SLOTS, SLOTS)

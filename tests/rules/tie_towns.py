@@ -134,6 +134,11 @@ def tape(*ticks):
     return jax.tree.map(lambda *x: np.stack(x), *(inputs(e) for e in ticks))
 
 
+def row(tree, i):
+    """Takes one town out of a batch."""
+    return jax.tree.map(lambda x: x[i], tree)
+
+
 def random_ticks(seed, num_ticks, is_kind=False, residents=SLOTS):
     """Draws ticks full of events among the first residents; a kind one has no helps and no taken
     shifts.

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from jax import lax
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from townlet_jax.config.layout import TownLayout
 from townlet_jax.config.params import TownParams
@@ -27,6 +27,8 @@ from townlet_jax.town.step import step
 
 MAX_WATCHED_TICKS = 360
 """Most ticks that `watch` keeps the events of in one call."""
+
+_TOWNS = PartitionSpec("towns")
 
 
 class Towns(struct.PyTreeNode):
@@ -50,7 +52,9 @@ def start(town: Town, seed: int, num_towns: int) -> Towns:
       num_towns: E.
     """
     seeds = jnp.asarray((seed + np.arange(num_towns)) % 2**31, jnp.uint32)
-    return _starter(town.shape)(seeds, town.params, town.layout)
+    towns = _starter(town.shape)(seeds, town.params, town.layout)
+    # Placed as `advance` returns them, or its second call would compile again.
+    return jax.device_put(towns, NamedSharding(_mesh(_num_shards(num_towns)), _TOWNS))
 
 
 def advance(town: Town, policy: str, towns: Towns, num_ticks: int) -> Towns:
@@ -126,6 +130,11 @@ def _num_shards(num_towns: int) -> int:
     return max(n for n in range(1, jax.device_count() + 1) if num_towns % n == 0)
 
 
+def _mesh(num_shards: int) -> Mesh:
+    """A mesh with the one axis along which towns are split."""
+    return Mesh(np.array(jax.devices()[:num_shards]), ("towns",))
+
+
 @functools.cache
 def _starter(shape: TownShape) -> Callable[..., Towns]:
     def start_one(seed: jax.Array, params: TownParams, layout: TownLayout) -> Towns:
@@ -145,10 +154,13 @@ def _runner(shape: TownShape, policy: str, num_shards: int) -> Callable[..., Tow
 
         return lax.fori_loop(0, num_ticks, body, towns)
 
-    mesh = Mesh(np.array(jax.devices()[:num_shards]), ("towns",))
-    towns, shared = PartitionSpec("towns"), PartitionSpec()
+    shared = PartitionSpec()
     sharded = jax.shard_map(
-        run, mesh=mesh, in_specs=(towns, shared, shared, shared), out_specs=towns, check_vma=False
+        run,
+        mesh=_mesh(num_shards),
+        in_specs=(_TOWNS, shared, shared, shared),
+        out_specs=_TOWNS,
+        check_vma=False,
     )
     return jax.jit(sharded, donate_argnums=0, compiler_options=compiler_options())
 

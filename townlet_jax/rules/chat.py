@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from townlet_jax.config.params import ChatParams
 from townlet_jax.grid import chebyshev
-from townlet_jax.masked import NEVER, NONE, pick, rounded
+from townlet_jax.masked import NEVER, NONE, computed_once, pick, rounded
 from townlet_jax.state.clock import Now
 from townlet_jax.state.events import ChatEvents
 from townlet_jax.state.relationships import Relationships
@@ -104,13 +104,13 @@ def converse(
     num_agents = wants.shape[0]
     is_forced = forced_listener != NONE
     partner = propose(wants, target, eligible, position, priority)
-    partner = jnp.where(is_forced, forced_listener, partner)
+    partner = computed_once(jnp.where(is_forced, forced_listener, partner))
     rank = jnp.where(is_forced, priority - num_agents, priority)
     is_accepted = accept(partner, rank)
     prob, quality = outcome(relationships, partner, traits, u_quality, params)
     is_success = is_accepted & (is_forced | (u_success < prob))
     quality = jnp.where(is_forced, forced_quality, quality)
-    listener = jnp.where(is_accepted, partner, NONE)
+    listener = computed_once(jnp.where(is_accepted, partner, NONE))
     spoke = listener[:, None] == jnp.arange(num_agents, dtype=jnp.int32)[None, :]
     last_chat_tick = jnp.where(spoke | spoke.T, now.tick, relationships.last_chat_tick)
     events = ChatEvents(

@@ -211,7 +211,7 @@ def count(
     num_lost = jnp.sum(today[:, TieDrop.CAPACITY] + today[:, TieDrop.DECAY])
     # One division by a figure of the town: dividing by a shared scalar is compiled differently.
     day_ticks = jnp.maximum(tie_ticks, ticks_per_day).astype(jnp.float32)
-    rate = (num_lost * ticks_per_day).astype(jnp.float32) / day_ticks
+    rate = num_lost.astype(jnp.float32) * ticks_per_day.astype(jnp.float32) / day_ticks
     return relationships.replace(
         evictions_previous=jnp.where(is_rolling, window, relationships.evictions_previous),
         evictions_window=jnp.where(is_rolling, 0, window) + evicted,

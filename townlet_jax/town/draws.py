@@ -116,12 +116,15 @@ def _bits(clock: Clock, lengths: dict[Purpose, int]) -> dict[Purpose, jax.Array]
     Bits of a longer draw begin with those of a shorter one, so that draws of about the same length
     share one call.
     """
-    streams = [Stream.EVENTS if purpose in EVENT_PURPOSES else Stream.WORLD for purpose in lengths]
-    is_constant = jnp.array([purpose == Purpose.PERSONALITY_SHIFT for purpose in lengths])
-    ticks = jnp.where(is_constant, AT_CONSTRUCTION, clock.tick)
+    bases = (Stream.WORLD, Stream.EVENTS, Stream.WORLD)
+    ticks = jnp.stack([clock.tick, clock.tick, jnp.int32(AT_CONSTRUCTION)])
+    base = [
+        2 if purpose == Purpose.PERSONALITY_SHIFT else int(purpose in EVENT_PURPOSES)
+        for purpose in lengths
+    ]
     fold_in = jax.vmap(jax.random.fold_in)
-    tick_keys = fold_in(clock.stream_keys[jnp.array(streams)], ticks)
-    keys = fold_in(tick_keys, jnp.array(list(lengths), jnp.uint32))
+    tick_keys = fold_in(clock.stream_keys[jnp.array(bases)], ticks)
+    keys = fold_in(tick_keys[jnp.array(base)], jnp.array(list(lengths), jnp.uint32))
     short = max(length for purpose, length in lengths.items() if purpose != Purpose.ARRIVAL_NEEDS)
     drawn = jax.vmap(lambda key: jax.random.bits(key, (short,)))(keys)
     bits = {purpose: drawn[i, :length] for i, (purpose, length) in enumerate(lengths.items())}
