@@ -1,8 +1,8 @@
 """Benchmarks: python benchmarks/run.py stepping|cold [--json] [--quick].
 
-`stepping` measures town-ticks per second without observations: many towns, random options, all cores.
-`cold` measures a first tick from a cold start, imports and compilation included, in a process of its own.
-Each figure is the median of several runs, taken in turn so that a noisy machine disturbs all alike.
+`stepping` measures town-ticks per second without observations: random options, all cores.
+`cold` measures a first tick from a cold start in a process of its own, compilation included.
+Each figure is the median of several runs, taken in turn, so that a noisy machine disturbs all alike.
 """
 
 import argparse
@@ -24,7 +24,7 @@ RUNS = 5
 
 
 def stepping(is_quick: bool) -> dict[str, object]:
-    """Returns town-ticks per second by number of towns, and the cost per resident of larger towns."""
+    """Returns town-ticks per second by number and size of towns, and the cost per resident."""
     set_cpu_defaults()
     set_host_devices(os.cpu_count() or 1)
     import jax

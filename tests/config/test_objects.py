@@ -1,6 +1,5 @@
 """Objects: rows, venues, traits, placement, and every way a placement can be wrong."""
 
-import numpy as np
 import pytest
 
 from townlet_jax.config.layout import Role

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from tests.oracle import towns, twin
 from tests.oracle.events import empty_events
@@ -214,9 +214,9 @@ def test_totals(count):
     events = empty_events(TOWN.shape)
     events.lifecycle.exited[:] = (ExitReason.FAINT, ExitReason.KILLED, ExitReason.FAINT, 0)
     events.lifecycle.spawned[3] = True
-    for row, intensity in ((0, 1.75), (3, 0.9)):
-        events.conflicts.is_set[row], events.conflicts.intensity[row] = True, intensity
-        events.conflicts.actor[row], events.conflicts.rival[row] = row % 2, 2
+    for obj, intensity in ((0, 1.75), (3, 0.9)):
+        events.conflicts.is_set[obj], events.conflicts.intensity[obj] = True, intensity
+        events.conflicts.actor[obj], events.conflicts.rival[obj] = obj % 2, 2
     for a, b in ((0, 1), (0, 2), (1, 2)):
         events.affordances.shared_meal[a, b] = events.affordances.shared_meal[b, a] = True
     events.employment.helped[0, 1] = events.employment.helped[0, 2] = True
@@ -286,13 +286,15 @@ def test_batch_equals_loop():
         state = count(state, events)
         return state.metrics, metrics.kpi(state, params)
 
-    ticks = [random_tick() for _ in range(4)]
+    ticks = [random_tick() for _ in range(2)]
     batch = jax.tree.map(lambda *x: jnp.stack(x), *ticks)
     many = jax.vmap(both_figures, in_axes=(0, 0, None))
     together = jax.jit(many, compiler_options=QUICK)(*batch, PARAMS)
     alone = jax.jit(both_figures, compiler_options=QUICK)
     for i, tick in enumerate(ticks):
         expected = alone(*tick, PARAMS)
-        jax.tree.map(assert_array_equal, row(together, i), expected)
-        jax.tree.map(assert_array_equal, both_figures(*tick, PARAMS), expected)
+        for other in (row(together, i), both_figures(*tick, PARAMS)):
+            jax.tree.map(assert_array_equal, other[0], expected[0])
+            # A division by a shared scalar may be compiled as a product with its inverse.
+            jax.tree.map(lambda x, y: assert_allclose(x, y, rtol=3e-7), other[1], expected[1])
     assert (together[1].tenure_days > 0).all()

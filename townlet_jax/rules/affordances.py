@@ -132,9 +132,8 @@ def start(
 ) -> tuple[Use, jax.Array, jax.Array, jax.Array, jax.Array]:
     """Starts runs whose tests pass, as far as the stock of each venue goes.
 
-    Stock is shared out by priority: a resident passes if all that passed the other tests up to its
-      rank could
-    be served together. Conservative, and independent of any order of evaluation.
+    Stock is shared out by priority: a resident passes if all who passed the other tests up to its
+    rank could be served together. Conservative, and independent of any order of evaluation.
 
     Args:
       use: what residents run.

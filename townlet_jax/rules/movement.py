@@ -58,10 +58,9 @@ def move(
     """Moves all residents that try to, at once.
 
     A cell that was occupied at the start is entered only by a ghost step: after `ghost_step_after`
-      attempts in a
-    row that another resident stopped. Of several that want one cell, the smallest priority moves.
-    Walls never count as an obstacle that gives way. Never moves two residents into one cell in one
-    tick.
+    attempts in a row that another resident stopped. Of several that want one cell, the smallest
+    priority moves. Walls never count as an obstacle that gives way. Never moves two residents into
+    one cell in one tick.
 
     Args:
       agents: residents at the start of the phase.

@@ -74,12 +74,14 @@ def candidates(view: View, wallet: jax.Array, layout: TownLayout) -> dict[Role, 
     }
     found = {}
     for role in Role:
-        is_row = layout.objects.is_role[role]
+        affordance = layout.objects.role_affordance[role]
+        is_row = layout.objects.is_role[role] & (affordance != NONE)
         if role in kinds:
             is_kind = one_hot(kinds[role], view.stock.shape[-1])
             is_row = is_row & jnp.any(is_kind[None, :] & (view.stock >= 1), axis=-1)
-        cost = pick(view.cost, layout.objects.role_affordance[role], 0.0)
-        found[role] = is_row[None, :] & (wallet >= cost)[:, None]
+        cost = pick(view.cost, affordance, 0.0)
+        is_payable = (wallet >= cost) | (role == Role.BED)
+        found[role] = is_row[None, :] & is_payable[:, None]
     return found
 
 
