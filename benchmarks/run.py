@@ -2,7 +2,7 @@
 
 `stepping` measures town-ticks per second without observations: random options, all cores.
 `cold` measures a first tick from a cold start in a process of its own, compilation included.
-Each figure is the median of several runs, taken in turn, so that a noisy machine disturbs all alike.
+Each figure is the median of several runs, taken in turn, so that noise disturbs all alike.
 """
 
 import argparse
