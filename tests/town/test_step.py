@@ -73,6 +73,7 @@ def test_agrees_with_its_twin_at_the_option_level(busy_options):
     agree(busy_options, 150, seed=1)
 
 
+@pytest.mark.slow
 def test_agrees_with_its_twin_at_the_primitive_level(busy_primitives):
     agree(busy_primitives, 150, seed=2)
 
@@ -84,6 +85,7 @@ def test_agrees_with_its_twin_for_long(busy_options, busy_primitives, seed):
     agree(busy_primitives, 1500, seed)
 
 
+@pytest.mark.slow
 def test_a_masked_out_primitive_changes_nothing_but_the_record_of_it(busy_primitives):
     bench, rng = busy_primitives, np.random.default_rng(5)
     state = run(bench, bench.start(5), 40, rng)
@@ -148,15 +150,16 @@ def test_a_town_in_a_batch_lives_as_it_would_alone(busy_options):
         jax.vmap(functools.partial(step, bench.shape), in_axes=(0, 0, None, None, None)),
         compiler_options=QUICK,
     )
-    single = jax.jit(functools.partial(step, bench.shape), compiler_options=QUICK)
     states = [bench.start(seed) for seed in range(3)]
     towns = jax.tree.map(lambda *x: jnp.stack(x), *states)
-    rng = np.random.default_rng(8)
+    rng, no_rows = np.random.default_rng(8), jnp.zeros((bench.shape.num_ops, 8), jnp.int32)
     for _ in range(60):
         actions = jnp.asarray(np.stack([actions_of(rng, bench.shape) for _ in states]))
         towns, events = batched(towns, actions, None, bench.params, bench.layout)
         for i in range(len(states)):
-            states[i], alone = single(states[i], actions[i], None, bench.params, bench.layout)
+            states[i], alone = bench.step(
+                states[i], actions[i], no_rows, bench.params, bench.layout
+            )
             assert same(jax.tree.map(lambda x, i=i: x[i], events), alone)
     for i, state in enumerate(states):
         assert same(jax.tree.map(lambda x, i=i: x[i], towns), state)
