@@ -39,7 +39,7 @@ def init(shape: TownShape, key: jax.Array, params: TownParams, layout: TownLayou
         wallet=jnp.where(is_resident, residents.wallet, 0.0),
         job=jnp.where(is_resident, residents.job, NONE),
     )
-    formed = jnp.where(residents.is_tie, 0, LONG_AGO)
+    formed = jnp.where(residents.is_tie, jnp.int32(0), LONG_AGO)
     return state.replace(
         agents=agents,
         needs=state.needs.replace(level=_needs(shape, state.clock, params, layout)),
