@@ -37,9 +37,11 @@ def stepping(is_quick: bool) -> dict[str, object]:
         f"{num_towns} towns of {num_agents}": (num_agents, num_towns, "random")
         for num_agents, num_towns in ((8, 1), (8, 64), (8, 1024), (8, 4096), (32, 256), (64, 64))
     }
-    cases["1024 towns of 8, scripted"] = (8, 1024, "scripted")
+    for policy in ("idle", "scripted"):
+        cases[f"1024 towns of 8, {policy}"] = (8, 1024, policy)
     if is_quick:
-        cases = {name: cases[name] for name in ("1024 towns of 8", "256 towns of 32")}
+        kept = ("1024 towns of 8", "1024 towns of 8, idle", "256 towns of 32")
+        cases = {name: cases[name] for name in kept}
     towns, rates = {}, {name: [] for name in cases}
     for name, (num_agents, num_towns, policy) in cases.items():
         town = load(path, [f"world.max_agents={num_agents}"])
