@@ -18,6 +18,7 @@ from townlet_jax.state.events import (
     RelationshipEvents,
     TickEvents,
 )
+from townlet_jax.town import manual_events
 from townlet_jax.town.admin import Orders
 from townlet_jax.town.population import Renewal
 
@@ -139,7 +140,7 @@ def gather(
             slot_forced=renewal.slot_forced | orders.slot_forced,
             context_reset=spawned | orders.teleported,
         ),
-        perturbations=_perturbations(orders.perturbed, perturbed.events),
+        perturbations=manual_events.merge(orders.perturbed, perturbed.events),
         chat=acted.chat,
         relationships=tied,
     )
@@ -185,16 +186,3 @@ def _first(one: Failure, other: Failure) -> Failure:
     is_set = one[0] != NONE
     a, b, c = (jnp.where(is_set, x, y) for x, y in zip(one, other, strict=True))
     return a, b, c
-
-
-def _perturbations(cancelled: PerturbationEvents, events: PerturbationEvents) -> PerturbationEvents:
-    """Adds what admin rows cancelled to what happened by itself; nothing ends twice in a tick."""
-    was_ended = cancelled.ended & ~events.ended
-    return events.replace(
-        ended=events.ended | cancelled.ended,
-        ended_spec=jnp.where(was_ended, cancelled.ended_spec, events.ended_spec),
-        ended_id=jnp.where(was_ended, cancelled.ended_id, events.ended_id),
-        cancelled=cancelled.cancelled,
-        cancelled_spec=cancelled.cancelled_spec,
-        cancelled_id=cancelled.cancelled_id,
-    )

@@ -80,4 +80,3 @@ def _primitive_mask(view: View, state: TownState, layout: TownLayout) -> jax.Arr
         ],
         axis=-1,
     )
-

@@ -20,6 +20,7 @@ from townlet_jax.rules import (
 from townlet_jax.state import TownState
 from townlet_jax.state.agents import ExitReason
 from townlet_jax.state.events import EmploymentEvents, FailReason, RelationshipEvents
+from townlet_jax.town import manual_events
 from townlet_jax.town.admin import Orders
 from townlet_jax.town.happened import (
     Acted,
@@ -74,16 +75,10 @@ def perturb(state: TownState, tick: Tick) -> tuple[TownState, Perturbed]:
       state: a town.
       tick: constants of the tick.
     """
-    layout, draws = tick.layout, tick.draws
-    chances = perturbations.Chances(
-        roll=draws.u_perturbation_roll,
-        ticks=draws.bits_perturbation_ticks,
-        magnitude=draws.u_perturbation_magnitude,
-        meet=draws.bits_meet,
-    )
+    layout = tick.layout
     updated, events = perturbations.update(
         state.perturbations,
-        chances,
+        manual_events.chances(tick),
         state.agents.is_alive,
         state.relationships.rivalry,
         tick.now,
