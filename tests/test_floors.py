@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "townlet_jax"
 FLOORS = (
     "masked",
+    "threefry",
     "grid",
     "config",
     "state",
@@ -29,7 +30,7 @@ FLOORS = (
     "launch",
 )
 # Files of these floors import nothing else of the package, not even their own floor.
-LONERS = ("masked", "grid")
+LONERS = ("masked", "threefry", "grid")
 # Where a library may be imported; everywhere else it is not wanted.
 HOMES = {
     "absl": {"launch"},

@@ -27,7 +27,8 @@ def chebyshev(a: jax.Array, b: jax.Array) -> jax.Array:
     Returns:
       int32 `[...]` [tile].
     """
-    return jnp.max(jnp.abs(a - b), axis=-1)
+    apart = jnp.abs(a - b)
+    return jnp.maximum(apart[..., 0], apart[..., 1])
 
 
 def tables(is_walkable: np.ndarray, target: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

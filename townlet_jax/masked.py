@@ -64,7 +64,7 @@ def pick(table: jax.Array, index: jax.Array, default: object = 0) -> jax.Array:
     Returns:
       `[*index.shape, *table.shape[1:]]`.
     """
-    rows = table[jnp.maximum(index, 0)]
+    rows = jnp.asarray(table).at[index].get(mode="clip", wrap_negative_indices=False)
     is_given = (index >= 0).reshape(index.shape + (1,) * (rows.ndim - index.ndim))
     return jnp.where(is_given, rows, jnp.asarray(default, table.dtype))
 

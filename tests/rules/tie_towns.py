@@ -23,7 +23,7 @@ from townlet_jax.state.relationships import Relationships, empty_relationships
 
 DAY = 1440
 SLOTS, ROWS, MAX_EDGES = 8, 4, 6
-QUICK = {"xla_backend_optimization_level": "0"}
+QUICK = {"xla_backend_optimization_level": "0", "xla_cpu_use_fusion_emitters": False}
 """Compiles in half the time; the tests run few ticks."""
 SHAPE = TownShape(num_agents=SLOTS, num_objects=ROWS, max_edges=MAX_EDGES)
 FLAT = jnp.zeros((SLOTS, 3), jnp.float32)

@@ -15,7 +15,7 @@ from townlet_jax.town.step import step
 from townlet_jax.town.view import look
 
 BUSY = Path(__file__).parents[1] / "data" / "busy.yaml"
-QUICK = {**compiler_options(), "xla_backend_optimization_level": "0"}
+QUICK = {**compiler_options(1), "xla_backend_optimization_level": "0"}
 """Compiles in half the time; the tests run few ticks."""
 
 

@@ -28,6 +28,9 @@ from townlet_jax.town.step import step
 MAX_WATCHED_TICKS = 360
 """Most ticks that `watch` keeps the events of in one call."""
 
+MANY_TOWNS = 16
+"""Towns per device from which on a compilation that takes half as long again pays."""
+
 _TOWNS = PartitionSpec("towns")
 
 
@@ -67,7 +70,9 @@ def advance(town: Town, policy: str, towns: Towns, num_ticks: int) -> Towns:
       num_ticks: ticks to live.
     """
     num_towns = towns.state.clock.tick.shape[0]
-    run = _runner(town.shape, policy, _num_shards(num_towns))
+    num_shards = _num_shards(num_towns)
+    is_many = num_towns // num_shards >= MANY_TOWNS
+    run = _runner(town.shape, policy, num_shards, is_many)
     return run(towns, jnp.int32(num_ticks), town.params, town.layout)
 
 
@@ -114,15 +119,25 @@ def live(
     return Towns(state=state, decision=decision), events
 
 
-def compiler_options() -> dict[str, str]:
+def compiler_options(num_towns: int = MANY_TOWNS) -> dict[str, str | bool]:
     """Returns what a compiled step needs to be told.
 
     XLA for CPU throws `masked.computed_once` away before it fuses, which makes a step several times
-    slower; the pass that does so is left out.
+    slower, and cuts sums of 32 or more numbers in two passes over memory, which fusion would avoid;
+    both passes are left out. Few towns run no faster for the slower half of its optimisations, so
+    that they do without.
+
+    Args:
+      num_towns: towns on one device.
     """
     if jax.default_backend() != "cpu":
         return {}
-    return {"xla_disable_hlo_passes": "cse_barrier_expander"}
+    options: dict[str, str | bool] = {
+        "xla_disable_hlo_passes": "cse_barrier_expander,tree_reduction_rewriter"
+    }
+    if num_towns < MANY_TOWNS:
+        options |= {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": "1"}
+    return options
 
 
 def _num_shards(num_towns: int) -> int:
@@ -142,11 +157,13 @@ def _starter(shape: TownShape) -> Callable[..., Towns]:
             state=init(shape, jax.random.key(seed), params, layout), decision=undecided(shape)
         )
 
-    return jax.jit(jax.vmap(start_one, in_axes=(0, None, None)))
+    # Runs once, so whatever compiles soonest.
+    many = jax.vmap(start_one, in_axes=(0, None, None))
+    return jax.jit(many, compiler_options=compiler_options(1))
 
 
 @functools.cache
-def _runner(shape: TownShape, policy: str, num_shards: int) -> Callable[..., Towns]:
+def _runner(shape: TownShape, policy: str, num_shards: int, is_many: bool) -> Callable[..., Towns]:
     def run(towns: Towns, num_ticks: jax.Array, params: TownParams, layout: TownLayout) -> Towns:
         def body(_: jax.Array, towns: Towns) -> Towns:
             lived = functools.partial(live, shape, policy)
@@ -162,7 +179,8 @@ def _runner(shape: TownShape, policy: str, num_shards: int) -> Callable[..., Tow
         out_specs=_TOWNS,
         check_vma=False,
     )
-    return jax.jit(sharded, donate_argnums=0, compiler_options=compiler_options())
+    options = compiler_options(MANY_TOWNS if is_many else 1)
+    return jax.jit(sharded, donate_argnums=0, compiler_options=options)
 
 
 @functools.cache
@@ -181,4 +199,4 @@ def _watcher(shape: TownShape, policy: str) -> Callable[..., tuple[Towns, TickEv
         town, record = lax.fori_loop(0, num_ticks, body, (town, record))
         return jax.tree.map(lambda x: x[None], town), record
 
-    return jax.jit(run, donate_argnums=0, compiler_options=compiler_options())
+    return jax.jit(run, donate_argnums=0, compiler_options=compiler_options(1))

@@ -47,19 +47,23 @@ def allocate(
     order = _order(slots, now)
     mask = (1 << _index_bits(slots)) - 1
 
-    def serve(last: jax.Array, is_next: jax.Array) -> tuple[jax.Array, jax.Array]:
-        following = jnp.min(jnp.where(order > last, order, NEVER))
-        last = jnp.where(is_next, following, last)
-        return last, last
+    turn = jnp.cumsum(is_arriving, dtype=jnp.int32) - 1  # [A]
 
-    _, served = lax.scan(serve, jnp.int32(NONE), is_arriving)
-    slot = served & mask
+    # As many rounds as the busiest town of a batch needs, mostly none.
+    def serve(index: jax.Array, served: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        keys, last = served
+        following = jnp.min(jnp.where(order > last, order, NEVER))
+        return jnp.where(turn == index, following, keys), following
+
+    num_arriving = jnp.sum(is_arriving, dtype=jnp.int32)
+    keys, _ = lax.fori_loop(0, num_arriving, serve, (jnp.zeros_like(slots.slot), jnp.int32(NONE)))
+    slot = keys & mask
     released_tick = slots.released_tick[jnp.where(is_arriving, slot, 0)]
     is_warm = now.tick - released_tick < params.cooldown_ticks
     is_forced = is_arriving & (released_tick != LONG_AGO) & is_warm
     slots = slots.replace(
         slot=jnp.where(is_arriving, slot, slots.slot),
-        num_allocated=slots.num_allocated + jnp.sum(is_arriving, dtype=jnp.int32),
+        num_allocated=slots.num_allocated + num_arriving,
         num_forced=slots.num_forced + jnp.sum(is_forced, dtype=jnp.int32),
     )
     return slots, is_forced

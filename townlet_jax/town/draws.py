@@ -1,9 +1,13 @@
 """Random draws of a tick: every draw has its full shape on every tick, whether used or not."""
 
+from collections.abc import Iterable
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 
+from townlet_jax import threefry
 from townlet_jax.config.shape import NUM_NEEDS, TownShape
 from townlet_jax.masked import NEVER, rank
 from townlet_jax.state.clock import Clock, Purpose, Stream
@@ -113,24 +117,36 @@ def draw(shape: TownShape, clock: Clock) -> Draws:
 def _bits(clock: Clock, lengths: dict[Purpose, int]) -> dict[Purpose, jax.Array]:
     """Draws bits for all purposes at once, uint32 of the given length each.
 
-    Bits of a longer draw begin with those of a shorter one, so that draws of about the same length
-    share one call.
+    All draws are cut into rows of one width, so that they share one call.
     """
-    bases = (Stream.WORLD, Stream.EVENTS, Stream.WORLD)
-    ticks = jnp.stack([clock.tick, clock.tick, jnp.int32(AT_CONSTRUCTION)])
-    base = [
-        2 if purpose == Purpose.PERSONALITY_SHIFT else int(purpose in EVENT_PURPOSES)
-        for purpose in lengths
-    ]
-    fold_in = jax.vmap(jax.random.fold_in)
-    tick_keys = fold_in(clock.stream_keys[jnp.array(bases)], ticks)
-    keys = fold_in(tick_keys[jnp.array(base)], jnp.array(list(lengths), jnp.uint32))
-    short = max(length for purpose, length in lengths.items() if purpose != Purpose.ARRIVAL_NEEDS)
-    drawn = jax.vmap(lambda key: jax.random.bits(key, (short,)))(keys)
-    bits = {purpose: drawn[i, :length] for i, (purpose, length) in enumerate(lengths.items())}
-    last = list(lengths).index(Purpose.ARRIVAL_NEEDS)
-    needs = jax.random.bits(keys[last], (lengths[Purpose.ARRIVAL_NEEDS],))
-    return {**bits, Purpose.ARRIVAL_NEEDS: needs}
+    width = lengths[Purpose.PRIORITY]
+    rows = {purpose: -(-length // width) for purpose, length in lengths.items()}
+    row_of = np.repeat(np.arange(len(lengths)), list(rows.values()))
+    offset = np.concatenate([np.arange(n) for n in rows.values()]) * width
+    index = (offset[:, None] + np.arange(width)).astype(np.uint32)
+    keys = [jnp.broadcast_to(word[row_of][:, None], index.shape) for word in _keys(clock, lengths)]
+    drawn = threefry.bits((keys[0], keys[1]), jnp.asarray(index))
+    ends = np.cumsum(list(rows.values()))
+    return {
+        purpose: drawn[end - rows[purpose] : end].reshape(-1)[:length]
+        for (purpose, length), end in zip(lengths.items(), ends, strict=True)
+    }
+
+
+def _keys(clock: Clock, purposes: Iterable[Purpose]) -> threefry.Words:
+    """Derives the keys of purposes, two words uint32 `[len(purposes)]`."""
+    streams = jnp.array([Stream.WORLD, Stream.EVENTS, Stream.WORLD])
+    ticks = jnp.stack([clock.tick, clock.tick, jnp.int32(AT_CONSTRUCTION)]).astype(jnp.uint32)
+    base = jnp.array([_base(purpose) for purpose in purposes])
+    keys = threefry.fold_in(threefry.words(clock.stream_keys[streams]), ticks)
+    return threefry.fold_in((keys[0][base], keys[1][base]), jnp.array(list(purposes), jnp.uint32))
+
+
+def _base(purpose: Purpose) -> int:
+    """Position of the stream and tick that a purpose draws from, in `_keys`."""
+    if purpose == Purpose.PERSONALITY_SHIFT:
+        return 2
+    return int(purpose in EVENT_PURPOSES)
 
 
 def _order(shape: TownShape, bits: jax.Array) -> jax.Array:
