@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,6 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 from launch.flags import set_cpu_defaults, set_host_devices  # noqa: E402
 
+NO_POLICY = "no policy"
 TICKS = 100
 RUNS = 5
 
@@ -28,30 +30,62 @@ def stepping(is_quick: bool) -> dict[str, object]:
     set_cpu_defaults()
     set_host_devices(os.cpu_count() or 1)
     import jax
+    import jax.numpy as jnp
 
     from townlet_jax.config import load
+    from townlet_jax.config.layout import TownLayout
+    from townlet_jax.config.params import TownParams
+    from townlet_jax.config.town import Town
     from townlet_jax.env import batch
+    from townlet_jax.state import TownState
+    from townlet_jax.town.step import step
+
+    def under_policy(town: Town, policy: str, num_towns: int) -> Callable[[int], None]:
+        towns = batch.start(town, 0, num_towns)
+
+        def run(num_ticks: int) -> None:
+            nonlocal towns
+            towns = jax.block_until_ready(batch.advance(town, policy, towns, num_ticks))
+
+        return run
+
+    def no_policy(town: Town, _: str, num_towns: int) -> Callable[[int], None]:
+        """The step alone: everybody holds on to an option of its own."""
+        state = batch.start(town, 0, num_towns).state
+        actions = jnp.arange(town.shape.num_agents, dtype=jnp.int32) % town.shape.num_actions
+
+        def live_one(state: TownState, params: TownParams, layout: TownLayout) -> TownState:
+            return step(town.shape, state, actions, None, params, layout)[0]
+
+        num_devices = batch.most_devices(num_towns)
+        loop = batch.loop(live_one, num_devices, num_towns // num_devices)
+
+        def run(num_ticks: int) -> None:
+            nonlocal state
+            state = loop(state, jnp.int32(num_ticks), town.params, town.layout)
+            jax.block_until_ready(state)
+
+        return run
 
     path = ROOT / "configs" / "town.yaml"
     cases = {
         f"{num_towns} towns of {num_agents}": (num_agents, num_towns, "random")
         for num_agents, num_towns in ((8, 1), (8, 64), (8, 1024), (8, 4096), (32, 256), (64, 64))
     }
-    for policy in ("idle", "scripted"):
+    for policy in (NO_POLICY, "idle", "scripted"):
         cases[f"1024 towns of 8, {policy}"] = (8, 1024, policy)
     if is_quick:
-        kept = ("1024 towns of 8", "1024 towns of 8, idle", "256 towns of 32")
+        kept = ("1024 towns of 8", f"1024 towns of 8, {NO_POLICY}", "256 towns of 32")
         cases = {name: cases[name] for name in kept}
-    towns, rates = {}, {name: [] for name in cases}
+    runs, rates = {}, {name: [] for name in cases}
     for name, (num_agents, num_towns, policy) in cases.items():
         town = load(path, [f"world.max_agents={num_agents}"])
-        started = batch.advance(town, policy, batch.start(town, 0, num_towns), 10)
-        towns[name] = town, jax.block_until_ready(started)
+        runs[name] = (no_policy if policy == NO_POLICY else under_policy)(town, policy, num_towns)
+        runs[name](10)
     for _ in range(RUNS):
-        for name, (_, num_towns, policy) in cases.items():
-            town, state = towns[name]
+        for name, (_, num_towns, _) in cases.items():
             start = time.perf_counter()
-            towns[name] = town, jax.block_until_ready(batch.advance(town, policy, state, TICKS))
+            runs[name](TICKS)
             rates[name].append(num_towns * TICKS / (time.perf_counter() - start))
     medians = {name: statistics.median(values) for name, values in rates.items()}
     small, large = medians["1024 towns of 8"] * 8, medians["256 towns of 32"] * 32
@@ -61,7 +95,7 @@ def stepping(is_quick: bool) -> dict[str, object]:
         "town_ticks_per_second": {name: round(value) for name, value in medians.items()},
         "spread": {name: [round(min(v)), round(max(v))] for name, v in rates.items()},
         "cost_per_resident_32_over_8": round(small / large, 3),
-        "state_bytes_per_town": batch.state_bytes(towns["1024 towns of 8"][1]) // 1024,
+        "state_bytes_per_town": batch.state_bytes(batch.start(load(path), 0, 1)),
     }
 
 

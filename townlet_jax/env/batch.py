@@ -6,6 +6,7 @@ each device runs its share without talking to the others.
 
 import functools
 from collections.abc import Callable
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +25,8 @@ from townlet_jax.town.decide import Decision, decide, settle, undecided
 from townlet_jax.town.init import init
 from townlet_jax.town.policies import POLICIES
 from townlet_jax.town.step import step
+
+Tree = TypeVar("Tree")
 
 MAX_WATCHED_TICKS = 360
 """Most ticks that `watch` keeps the events of in one call."""
@@ -57,7 +60,7 @@ def start(town: Town, seed: int, num_towns: int) -> Towns:
     seeds = jnp.asarray((seed + np.arange(num_towns)) % 2**31, jnp.uint32)
     towns = _starter(town.shape)(seeds, town.params, town.layout)
     # Placed as `advance` returns them, or its second call would compile again.
-    return jax.device_put(towns, NamedSharding(_mesh(_num_shards(num_towns)), _TOWNS))
+    return jax.device_put(towns, NamedSharding(_mesh(most_devices(num_towns)), _TOWNS))
 
 
 def advance(town: Town, policy: str, towns: Towns, num_ticks: int) -> Towns:
@@ -70,9 +73,9 @@ def advance(town: Town, policy: str, towns: Towns, num_ticks: int) -> Towns:
       num_ticks: ticks to live.
     """
     num_towns = towns.state.clock.tick.shape[0]
-    num_shards = _num_shards(num_towns)
-    is_many = num_towns // num_shards >= MANY_TOWNS
-    run = _runner(town.shape, policy, num_shards, is_many)
+    num_devices = most_devices(num_towns)
+    is_many = num_towns // num_devices >= MANY_TOWNS
+    run = _runner(town.shape, policy, num_devices, is_many)
     return run(towns, jnp.int32(num_ticks), town.params, town.layout)
 
 
@@ -119,6 +122,41 @@ def live(
     return Towns(state=state, decision=decision), events
 
 
+def loop(live_one: Callable[..., Tree], num_devices: int, num_towns: int) -> Callable[..., Tree]:
+    """Compiles a loop over ticks of many towns, split over devices.
+
+    Args:
+      live_one: `(carry, params, layout) -> carry`, one tick of one town.
+      num_devices: D, over which the towns are split.
+      num_towns: towns on each of them, for the compiler to know whether they are many.
+
+    Returns:
+      `(carry [E, ...], num_ticks, params, layout) -> carry`; gives up the buffers of the carry. One
+      compile, whatever the ticks.
+    """
+
+    def run(carry: Tree, num_ticks: jax.Array, params: TownParams, layout: TownLayout) -> Tree:
+        def body(_: jax.Array, carry: Tree) -> Tree:
+            return jax.vmap(live_one, in_axes=(0, None, None))(carry, params, layout)
+
+        return lax.fori_loop(0, num_ticks, body, carry)
+
+    shared = PartitionSpec()
+    sharded = jax.shard_map(
+        run,
+        mesh=_mesh(num_devices),
+        in_specs=(_TOWNS, shared, shared, shared),
+        out_specs=_TOWNS,
+        check_vma=False,
+    )
+    return jax.jit(sharded, donate_argnums=0, compiler_options=compiler_options(num_towns))
+
+
+def most_devices(num_towns: int) -> int:
+    """Returns over how many devices the towns can be split evenly."""
+    return max(n for n in range(1, jax.device_count() + 1) if num_towns % n == 0)
+
+
 def compiler_options(num_towns: int = MANY_TOWNS) -> dict[str, str | bool]:
     """Returns what a compiled step needs to be told.
 
@@ -140,14 +178,9 @@ def compiler_options(num_towns: int = MANY_TOWNS) -> dict[str, str | bool]:
     return options
 
 
-def _num_shards(num_towns: int) -> int:
-    """The most devices over which the towns can be split evenly."""
-    return max(n for n in range(1, jax.device_count() + 1) if num_towns % n == 0)
-
-
-def _mesh(num_shards: int) -> Mesh:
+def _mesh(num_devices: int) -> Mesh:
     """A mesh with the one axis along which towns are split."""
-    return Mesh(np.array(jax.devices()[:num_shards]), ("towns",))
+    return Mesh(np.array(jax.devices()[:num_devices]), ("towns",))
 
 
 @functools.cache
@@ -163,24 +196,11 @@ def _starter(shape: TownShape) -> Callable[..., Towns]:
 
 
 @functools.cache
-def _runner(shape: TownShape, policy: str, num_shards: int, is_many: bool) -> Callable[..., Towns]:
-    def run(towns: Towns, num_ticks: jax.Array, params: TownParams, layout: TownLayout) -> Towns:
-        def body(_: jax.Array, towns: Towns) -> Towns:
-            lived = functools.partial(live, shape, policy)
-            return jax.vmap(lived, in_axes=(0, None, None))(towns, params, layout)[0]
+def _runner(shape: TownShape, policy: str, num_devices: int, is_many: bool) -> Callable[..., Towns]:
+    def live_one(towns: Towns, params: TownParams, layout: TownLayout) -> Towns:
+        return live(shape, policy, towns, params, layout)[0]
 
-        return lax.fori_loop(0, num_ticks, body, towns)
-
-    shared = PartitionSpec()
-    sharded = jax.shard_map(
-        run,
-        mesh=_mesh(num_shards),
-        in_specs=(_TOWNS, shared, shared, shared),
-        out_specs=_TOWNS,
-        check_vma=False,
-    )
-    options = compiler_options(MANY_TOWNS if is_many else 1)
-    return jax.jit(sharded, donate_argnums=0, compiler_options=options)
+    return loop(live_one, num_devices, MANY_TOWNS if is_many else 1)
 
 
 @functools.cache
