@@ -14,6 +14,7 @@ from tests.oracle import twin
 from tests.oracle.defaults import default_params
 from tests.oracle.events import empty_events
 from townlet_jax.config.shape import TownShape
+from townlet_jax.env.batch import compiler_options
 from townlet_jax.masked import NONE
 from townlet_jax.rules import relationships as rule
 from townlet_jax.rules import tie_deltas
@@ -23,7 +24,7 @@ from townlet_jax.state.relationships import Relationships, empty_relationships
 
 DAY = 1440
 SLOTS, ROWS, MAX_EDGES = 8, 4, 6
-QUICK = {"xla_backend_optimization_level": "0", "xla_cpu_use_fusion_emitters": False}
+QUICK = {**compiler_options(num_towns=1), "xla_backend_optimization_level": "0"}
 """Compiles in half the time; the tests run few ticks."""
 SHAPE = TownShape(num_agents=SLOTS, num_objects=ROWS, max_edges=MAX_EDGES)
 FLAT = jnp.zeros((SLOTS, 3), jnp.float32)

@@ -175,7 +175,18 @@ def compiler_options(num_towns: int = MANY_TOWNS) -> dict[str, str | bool]:
     }
     if num_towns < MANY_TOWNS:
         options |= {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": "1"}
-    return options
+    return {name: value for name, value in options.items() if _is_known(name, value)}
+
+
+@functools.cache
+def _is_known(option: str, value: str | bool) -> bool:
+    """Asks the compiler whether it has an option; they come and go with its versions."""
+    nothing = jax.jit(lambda: 0, compiler_options={option: value})
+    try:
+        nothing.lower().compile()
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
 
 
 def _mesh(num_devices: int) -> Mesh:
