@@ -39,6 +39,8 @@ def test_leaves_are_what_their_docstrings_say(path):
         "G": shape.num_targets, "H": shape.height, "W": shape.width,
         "L": shape.schedule_length, "M": shape.num_offers,
         "n": 4096, "num_actions - 7": shape.num_actions - 7,
+        "E": shape.num_slots, "embed_dim": shape.embed_dim,
+        "H + w - 1": shape.height + shape.local_window - 1,
     }  # fmt: skip
     checked = 0
     for module, tree in ((params, town.params), (layout, town.layout)):

@@ -13,6 +13,7 @@ from townlet_jax.state import TownState
 from townlet_jax.state.events import (
     AffordanceEvents,
     ChatEvents,
+    ConflictEvents,
     EconomyEvents,
     EmploymentEvents,
     LifecycleEvents,
@@ -112,6 +113,7 @@ def _quiet(t: int) -> TickEvents:
         ),
         chat=ChatEvents(_none(t, A), _off(t, A), _real(t, A)),
         relationships=RelationshipEvents(_zero(t, A, 4), _real(t, A), _real(t, A)),
+        conflict=ConflictEvents(_off(t, A), _none(t, A)),
     )
 
 

@@ -5,6 +5,8 @@ import numpy as np
 from townlet_jax.config import params as numbers
 
 PRICES = {"meal": 0.4, "ingredients": 0.15, "shower": 0.2, "cafe_meal": 0.6, "rent": 1.0}
+BIAS = ((1, 1, 1), (1.2, 1, 1), (1, 1.25, 1), (1, 1, 1.1))
+"""Factors per profile on social, employment and survival terms."""
 PROFILES = ((0, 0, 0), (0.6, 0.1, -0.1), (-0.2, -0.1, 0.5), (-0.3, 0.5, -0.2))
 
 
@@ -75,7 +77,8 @@ def default_params(jobs=(), specs=(), num_jobs=8, num_specs=8, num_prices=8) -> 
         relationships=numbers.RelationshipParams(
             stage=i(2), effective_capacity=i(6), reserve_rivals=i(0), trust_decay=f(2.4e-4),
             familiarity_decay=f(1.2e-4), rivalry_decay=f(1e-4), eviction_threshold=f(0.01),
-            churn_window_ticks=i(600), deltas=np.array(deltas, f), min_rivalry=f(0),
+            churn_window_ticks=i(600), churn_alert_rate=f(0.2), churn_warmup_days=i(2),
+            deltas=np.array(deltas, f), min_rivalry=f(0),
             max_rivalry=f(1), avoid_threshold=f(0.7), has_modifiers=b(False),
             forgiveness=f(0.5), ambition=f(0.3), extroversion=f(0.02), forgiveness_decay=f(0.5),
             has_profile_tolerance=b(False), profile_tolerance=np.array([1, 1, 1, 1.4], f),
@@ -84,5 +87,20 @@ def default_params(jobs=(), specs=(), num_jobs=8, num_specs=8, num_prices=8) -> 
             thresholds=np.array([0.6, 0.55, 0.55], f), queue_detour_tiles=i(15),
             eat_out_bias_tiles=i(10), decide_every=i(5),
         ),
-        kpi=numbers.KpiParams(need_floor=f(0.3), tie_threshold=f(0.3)),
+        avoidance=numbers.AvoidanceParams(cooldown_ticks=i(120), override_deficit=f(0.85)),
+        kpi=numbers.KpiParams(
+            need_floor=f(0.3), tie_threshold=f(0.3), afi_return=f(0.4), afi_needs=f(0.3),
+            afi_job=f(0.3), afi_violations=f(0.2),
+        ),
+        rewards=numbers.RewardParams(
+            need_weights=np.array([1, 0.6, 0.8], f), survival_tick=f(0.025),
+            homeostasis_scale=f(0.008), wage_weight=f(0.4), punctuality_bonus=f(0.25),
+            faint_penalty=f(-1), eviction_penalty=f(-2), social_stage=i(0),
+            c1_chat_base=f(0.01), c1_coeff_trust=f(0.3), c1_coeff_fam=f(0.2),
+            c2_avoid_conflict=f(0.005), c3_quality_gain=f(0.25), override_deficit=f(0.85),
+            use_potential=b(True), shaping_scale=f(0.5), discount=f(0.999),
+            clip_per_tick=f(1), clip_per_episode=f(100), no_positive_within_death_ticks=i(30),
+            has_bias=b(False),
+            profile_bias=np.stack([BIAS, 1 / np.array(BIAS)], axis=-1).astype(f),
+        ),
     )  # fmt: skip

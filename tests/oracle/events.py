@@ -97,4 +97,5 @@ def empty_events(shape) -> SimpleNamespace:
             settled_trust=_zero(a),
             settled_familiarity=_zero(a),
         ),
+        conflict=SimpleNamespace(avoided=_no(a), rival=_none(a)),
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.oracle import affordances, employment, queues, relationships, slots
+from tests.oracle import affordances, conflicts, employment, queues, relationships, slots
 from tests.oracle.economy import price
 from tests.oracle.movement import is_occupied
 from tests.oracle.twin import LONG_AGO, NEVER, NONE, f32, rounded32
@@ -51,6 +51,8 @@ def _reset(town, a: int) -> None:
         m.above_floor_ticks, m.employed_ticks, m.service_ticks, m.num_shifts, m.num_late_shifts
     ):  # fmt: skip
         field[a] = 0
+    m.last_decision[a], m.own_day[a] = NONE, 0
+    conflicts.forget(town, a)
 
 
 def remove(town) -> None:

@@ -7,6 +7,7 @@ from tests.oracle import (
     admin,
     affordances,
     chat,
+    conflicts,
     economy,
     employment,
     lifecycle,
@@ -46,6 +47,7 @@ def step(
     intents, did = actions.compile_intents(town, action)
 
     employment.roll_day(town)
+    conflicts.roll_day(town)
     economy.collect_rent(town)
     economy.restock(town)
     lifecycle.remove(town)
@@ -71,7 +73,10 @@ def step(
     lifecycle.collapse(town)
     employment.review(town)
     lifecycle.gate(town)
+    conflicts.avoid(town)
     metrics.count(town)
+    is_deciding = [could and not p for could, p in zip(could_act, plays, strict=True)]
+    metrics.count_day(town, action, is_deciding)
     actions.remember(town, action, could_act, did, plays)
     town.state.clock.tick += 1
     return town.state, town.events

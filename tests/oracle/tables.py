@@ -149,6 +149,7 @@ def object_layout(rows, o) -> tables.ObjectLayout:
         offers=np.full((o, 1), NONE, np.int32),
         is_role=np.zeros((5, o), bool),
         role_affordance=np.full(5, NONE, np.int32),
+        serves=np.zeros((3, o), bool),
     )
     for row, (_, thing) in enumerate(rows):
         out.is_object[row] = True
@@ -161,6 +162,9 @@ def object_layout(rows, o) -> tables.ObjectLayout:
         out.cooldown_override[row] = 0 if thing.type == "bed" else NONE
         offered = [f for f, name in enumerate(NAMES) if AFFORDANCES[name].type == thing.type]
         out.offers[row, : len(offered)] = offered
+        for f in offered:
+            for n in range(3):
+                out.serves[n, row] |= AFFORDANCES[NAMES[f]].effects[n] >= 0.1
         out.is_role[:, row] = [role == thing.type for role in roles]
     for role, name in enumerate(roles):
         out.role_affordance[role] = [AFFORDANCES[x].type for x in NAMES].index(name)

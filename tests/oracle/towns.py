@@ -22,6 +22,7 @@ from tests.oracle.tables import (
     stock_layout,
 )
 from townlet_jax.config import layout as tables
+from townlet_jax.config.observation_tables import observation_tables
 from townlet_jax.config.shape import FIRST_USE_ACTION, NUM_OPTIONS, TownShape
 from townlet_jax.state import empty
 
@@ -79,6 +80,9 @@ def build(
         actions=tables.ActionLayout(rows=is_used),
         schedules=schedule_layout(residents, rows, targets, a, length),
         residents=resident_layout(residents, a),
+        observations=tables.ObservationLayout(
+            **observation_tables(shape, tiles, vars(objects), list(PRICES))
+        ),
     )
     params = default_params(jobs, specs, shape.num_jobs, shape.num_specs)
     for path, value in tweaks.items():

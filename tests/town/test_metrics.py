@@ -13,6 +13,7 @@ from tests.rules.tie_towns import QUICK, row
 from townlet_jax.masked import NONE
 from townlet_jax.state import TownState
 from townlet_jax.state.agents import ExitReason
+from townlet_jax.state.clock import now
 from townlet_jax.state.events import FailReason, FailSource, TickEvents
 from townlet_jax.state.metrics import Counter, Total
 from townlet_jax.town import metrics
@@ -35,7 +36,8 @@ PARAMS, LAYOUT = jax.tree.map(jnp.asarray, (TOWN.params, TOWN.layout))
 
 
 def count(state, events):
-    return metrics.count(state, events, Tick(TOWN.shape, None, None, PARAMS, LAYOUT))
+    moment = now(state.clock, PARAMS.time.ticks_per_day)
+    return metrics.count(state, state, events, Tick(TOWN.shape, moment, None, PARAMS, LAYOUT))
 
 
 def live(state, events):

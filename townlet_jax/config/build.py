@@ -17,6 +17,7 @@ from townlet_jax.config.affordance_tables import (
     stock_kinds,
     stock_tables,
 )
+from townlet_jax.config.errors import UnsupportedObservationError
 from townlet_jax.config.ground import entry_cells, find, read_ground
 from townlet_jax.config.layout_tables import action_rows, entry_table, object_tables, use_types
 from townlet_jax.config.leaves import Tables, group
@@ -24,11 +25,14 @@ from townlet_jax.config.limits import MAX_PRICE_KEYS, NUM_PROFILES
 from townlet_jax.config.manifest import Manifest, read_manifest
 from townlet_jax.config.map_file import WALL
 from townlet_jax.config.objects import Objects, build_objects
+from townlet_jax.config.observation_layout import MAX_SIZE, observation_layout
+from townlet_jax.config.observation_tables import observation_tables
 from townlet_jax.config.reading import Reading, config_seed, read_marked
 from townlet_jax.config.report import Report
 from townlet_jax.config.residents import halton, resident_tables, tie_tables
 from townlet_jax.config.schedules import Compiler, schedule_tables
 from townlet_jax.config.schema import Config
+from townlet_jax.config.schema_derived import social_slots
 from townlet_jax.config.shape import NUM_OPTIONS, TownShape
 from townlet_jax.config.town import Names, Town
 from townlet_jax.config.town_params import town_params
@@ -86,10 +90,13 @@ def build(reading: Reading, path: str = "", strict: bool = False) -> Town:
     layout = _layout(config, manifest, objects, prices, kinds, tiles, entry, report)
     budgets = _budgets(config, manifest, objects, prices, layout["jobs"])
     calibration.check(budgets, config, report)
+    shape = _shape(config, names, layout)
+    _check_observation(shape, report)
+    layout["observations"] = observation_tables(shape, tiles, layout["objects"], prices.keys)
     return Town(
         path=path,
         config=config,
-        shape=_shape(config, names, layout),
+        shape=shape,
         params=town_params(config, prices.base),
         layout=_as_layout(layout),
         names=names,
@@ -114,6 +121,20 @@ def _check_sizes(config: Config, report: Report) -> None:
             f"{len(profiles)} profiles, at most {NUM_PROFILES} are allowed ({', '.join(profiles)})"
         )
         report.error(("personalities", "profiles"), fault)
+
+
+def _check_observation(shape: TownShape, report: Report) -> None:
+    """Refuses observations that are too large."""
+    spec = observation_layout(shape)
+    if spec.size > MAX_SIZE:
+        slots = shape.top_friends + shape.top_rivals
+        message = (
+            f"an observation of {spec.size} numbers (map {spec.size - spec.num_features}, features "
+            f"{spec.num_features}), at most {MAX_SIZE}; {slots} slots take {shape.embed_dim + 5} "
+            "each"
+        )
+        path = ("observations_config", "social_snippet")
+        raise UnsupportedObservationError([report.document.problem(path, message)])
 
 
 def num_agents(config: Config) -> int:
@@ -199,12 +220,15 @@ def _as_layout(parts: dict[str, Tables]) -> tables.TownLayout:
         actions=group(tables.ActionLayout, **parts["actions"]),
         schedules=group(tables.ScheduleLayout, **parts["schedules"]),
         residents=group(tables.ResidentLayout, **parts["residents"]),
+        observations=group(tables.ObservationLayout, **parts["observations"]),
     )
 
 
 def _shape(config: Config, names: Names, layout: dict[str, Tables]) -> TownShape:
     height, width, num_targets = layout["map"]["direction"].shape
     num_objects, num_offers = layout["objects"]["offers"].shape
+    snippet = config.observations_config.social_snippet
+    top_friends, top_rivals = social_slots(config)
     return TownShape(
         num_agents=len(names.agents),
         num_objects=num_objects,
@@ -220,6 +244,13 @@ def _shape(config: Config, names: Names, layout: dict[str, Tables]) -> TownShape
         num_slots=config.embedding_allocator.max_slots,
         num_ops=config.console.max_ops_per_tick,
         num_offers=num_offers,
+        observation=config.features.systems.observations,
+        local_window=config.observations_config.hybrid.local_window,
+        top_friends=top_friends,
+        top_rivals=top_rivals,
+        embed_dim=snippet.embed_dim,
+        embed_seed=snippet.embed_seed,
+        include_aggregates=snippet.include_aggregates,
     )
 
 

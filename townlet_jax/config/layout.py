@@ -103,6 +103,7 @@ class ObjectLayout(struct.PyTreeNode):
       offers: int32 `[O, M]`, affordances of the row's type in ascending order, NONE padding.
       is_role: bool `[5, O]`, rows whose type is the `Role`.
       role_affordance: int32 `[5]`, lowest affordance of the role's type, NONE if there is none.
+      serves: bool `[N, O]`, rows whose type offers an affordance that raises the need noticeably.
     """
 
     is_object: jax.Array
@@ -117,6 +118,7 @@ class ObjectLayout(struct.PyTreeNode):
     offers: jax.Array
     is_role: jax.Array
     role_affordance: jax.Array
+    serves: jax.Array
 
 
 class AffordanceLayout(struct.PyTreeNode):
@@ -279,6 +281,25 @@ class ResidentLayout(struct.PyTreeNode):
     halton: jax.Array
 
 
+class ObservationLayout(struct.PyTreeNode):
+    """What observations look up.
+
+    Attributes:
+      embedding: float32 `[E, embed_dim]`, unit vector of each embedding slot.
+      ground: int32 `[W, H + w - 1]`, two bits per column of the window row that starts at map row
+        `y - r`, centred on column `x`: even bits tell where an object lies, odd ones where nobody
+        can walk.
+      kinds: int32 `[W, H + w - 1, 2]`, five bits per column, six columns per word: 1 + type of the
+        lowest object row on the cell, 0 = none.
+      prices: int32 `[4]`, price rows of meal, shower, ingredients, cafe_meal.
+    """
+
+    embedding: jax.Array
+    ground: jax.Array
+    kinds: jax.Array
+    prices: jax.Array
+
+
 class TownLayout(struct.PyTreeNode):
     """All tables of a town."""
 
@@ -292,3 +313,4 @@ class TownLayout(struct.PyTreeNode):
     actions: ActionLayout
     schedules: ScheduleLayout
     residents: ResidentLayout
+    observations: ObservationLayout

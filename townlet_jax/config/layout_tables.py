@@ -2,13 +2,18 @@
 
 import numpy as np
 
+from townlet_jax.config.affordance_tables import EFFECTS
 from townlet_jax.config.layout import Role, Utility
 from townlet_jax.config.leaves import Tables
 from townlet_jax.config.limits import MAX_ENTRY
 from townlet_jax.config.manifest import Manifest
 from townlet_jax.config.objects import Objects
+from townlet_jax.config.shape import NUM_NEEDS
 from townlet_jax.config.ways import Cell
 from townlet_jax.masked import NONE
+
+NOTICEABLE = 0.10
+"""[level] Effect of one run on a need from which an object is said to serve it."""
 
 
 def object_tables(manifest: Manifest, objects: Objects, size: int) -> Tables:
@@ -50,7 +55,18 @@ def object_tables(manifest: Manifest, objects: Objects, size: int) -> Tables:
         "offers": offers,
         "is_role": is_role,
         "role_affordance": np.array([min(_offered(manifest, r), default=NONE) for r in roles]),
+        "serves": _serves(manifest, names, size),
     }
+
+
+def _serves(manifest: Manifest, names: list[str], size: int) -> np.ndarray:
+    """Returns bool `[N, O]`, rows of a type that raises the need by `NOTICEABLE` in one run."""
+    serves = np.zeros((NUM_NEEDS, size), bool)
+    for entry in manifest.affordances.values():
+        for n, need in enumerate(EFFECTS[:NUM_NEEDS]):
+            if getattr(entry.effects, need) >= NOTICEABLE:
+                serves[n, : len(names)] |= np.isin(names, entry.object_type)
+    return serves
 
 
 def _offered(manifest: Manifest, name: str) -> list[int]:

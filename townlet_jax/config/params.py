@@ -211,6 +211,7 @@ class RelationshipParams(struct.PyTreeNode):
       effective_capacity, reserve_rivals: int32 [ties].
       trust_decay, familiarity_decay: float32 [share/tick]; rivalry_decay: float32 [level/tick].
       eviction_threshold: float32 [level]; churn_window_ticks: int32 [tick].
+      churn_alert_rate: float32 [1/day]; churn_warmup_days: int32 [day] without an alert.
       deltas: float32 `[8, 3]` [level], rows of `TieEvent`, columns trust, familiarity, rivalry.
       min_rivalry, max_rivalry, avoid_threshold: float32 [level].
       has_modifiers: bool, gate `features.relationship_modifiers`.
@@ -227,6 +228,8 @@ class RelationshipParams(struct.PyTreeNode):
     rivalry_decay: jax.Array
     eviction_threshold: jax.Array
     churn_window_ticks: jax.Array
+    churn_alert_rate: jax.Array
+    churn_warmup_days: jax.Array
     deltas: jax.Array
     min_rivalry: jax.Array
     max_rivalry: jax.Array
@@ -238,6 +241,19 @@ class RelationshipParams(struct.PyTreeNode):
     forgiveness_decay: jax.Array
     has_profile_tolerance: jax.Array
     profile_tolerance: jax.Array
+
+
+class AvoidanceParams(struct.PyTreeNode):
+    """Keeping away from queues (`conflict.avoid_cooldown_ticks`,
+    `rewards.social.override_deficit`).
+
+    Attributes:
+      cooldown_ticks: int32 [tick] between two avoidances of a resident.
+      override_deficit: float32 [level], a larger deficit of any need leaves no choice.
+    """
+
+    cooldown_ticks: jax.Array
+    override_deficit: jax.Array
 
 
 class BehaviorParams(struct.PyTreeNode):
@@ -256,14 +272,64 @@ class BehaviorParams(struct.PyTreeNode):
 
 
 class KpiParams(struct.PyTreeNode):
-    """Charter figures (`kpi.*`).
+    """Figures of the day and agent fitness (`kpi.*`).
 
     Attributes:
       need_floor, tie_threshold: float32 [level].
+      afi_return, afi_needs, afi_job, afi_violations: float32, weights of agent fitness.
     """
 
     need_floor: jax.Array
     tie_threshold: jax.Array
+    afi_return: jax.Array
+    afi_needs: jax.Array
+    afi_job: jax.Array
+    afi_violations: jax.Array
+
+
+class RewardParams(struct.PyTreeNode):
+    """What a tick of living is worth (`rewards.*`, `shaping.*`, `features.stages.social_rewards`).
+
+    Attributes:
+      need_weights: float32 `[N]`, weight of each need in homeostasis and shaping.
+      survival_tick, homeostasis_scale: float32 [reward/tick].
+      wage_weight: float32 [reward/money], 0 where wages are not rewarded.
+      punctuality_bonus: float32 [reward/shift].
+      faint_penalty, eviction_penalty: float32 [reward] <= 0.
+      social_stage: int32, OFF 0, C1 1, C2 2, C3 3.
+      c1_chat_base: float32 [reward]; c1_coeff_trust, c1_coeff_fam: float32 [reward/level].
+      c2_avoid_conflict: float32 [reward]; c3_quality_gain: float32 [1/level].
+      override_deficit: float32 [level] of a need, beyond which chats are worth nothing.
+      use_potential: bool; shaping_scale: float32 [reward]; discount: float32 per tick.
+      clip_per_tick: float32 [reward]; clip_per_episode: float32 [reward/day].
+      no_positive_within_death_ticks: int32 [tick], 0 = only the flagged are guarded.
+      has_bias: bool, gate `features.behavior.reward_multipliers`.
+      profile_bias: float32 `[4, 3, 2]`, factor per profile on social, employment and survival
+        terms; the first on gains, the second, its inverse, on losses.
+    """
+
+    need_weights: jax.Array
+    survival_tick: jax.Array
+    homeostasis_scale: jax.Array
+    wage_weight: jax.Array
+    punctuality_bonus: jax.Array
+    faint_penalty: jax.Array
+    eviction_penalty: jax.Array
+    social_stage: jax.Array
+    c1_chat_base: jax.Array
+    c1_coeff_trust: jax.Array
+    c1_coeff_fam: jax.Array
+    c2_avoid_conflict: jax.Array
+    c3_quality_gain: jax.Array
+    override_deficit: jax.Array
+    use_potential: jax.Array
+    shaping_scale: jax.Array
+    discount: jax.Array
+    clip_per_tick: jax.Array
+    clip_per_episode: jax.Array
+    no_positive_within_death_ticks: jax.Array
+    has_bias: jax.Array
+    profile_bias: jax.Array
 
 
 class TownParams(struct.PyTreeNode):
@@ -280,5 +346,7 @@ class TownParams(struct.PyTreeNode):
     perturbations: PerturbationParams
     chat: ChatParams
     relationships: RelationshipParams
+    avoidance: AvoidanceParams
     behavior: BehaviorParams
     kpi: KpiParams
+    rewards: RewardParams

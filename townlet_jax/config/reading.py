@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic import ValidationError
 
-from townlet_jax.config import overlay, schema_derived
+from townlet_jax.config import overlay, reward_notes, schema_derived
 from townlet_jax.config.document import Document
 from townlet_jax.config.errors import (
     ConfigError,
@@ -98,6 +98,7 @@ def interpret(document: Document, strict: bool = False, known: Sequence[Problem]
     if problems:
         raise kind(sorted(problems, key=lambda p: (p.file, p.line, p.column)))
     notes += schema_derived.notes(config, document)
+    notes += reward_notes.notes(config, document)
     return Reading(schema_derived.resolve(config), notes, document)
 
 

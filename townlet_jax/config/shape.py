@@ -31,6 +31,11 @@ class TownShape:
       num_offers: M, affordances of the type that has most, at least 1.
       num_affordances, num_types, num_stock_kinds, num_price_keys: F, OT, S, R.
       num_jobs, num_specs, num_perturbations: J, P and the rows of the perturbation table.
+      observation: what residents see: `hybrid`, `full` or `compact`.
+      local_window: w, side of the map window [tile], odd, 3-11.
+      top_friends, top_rivals: slots of the social block; both 0 leave it out.
+      embed_dim, embed_seed: length and seed of the vectors that tell identities apart.
+      include_aggregates: whether the social block ends with means and maxima.
     """
 
     num_agents: int = 8
@@ -54,3 +59,10 @@ class TownShape:
     num_jobs: int = 8
     num_specs: int = 8
     num_perturbations: int = 8
+    observation: Literal["hybrid", "full", "compact"] = "hybrid"
+    local_window: int = 11
+    top_friends: int = 2
+    top_rivals: int = 2
+    embed_dim: int = 8
+    embed_seed: int = 3025
+    include_aggregates: bool = True

@@ -7,6 +7,7 @@ import numpy as np
 from townlet_jax.config.leaves import group
 from townlet_jax.config.limits import MAX_JOBS, MAX_PRICE_KEYS, MAX_SPECS, NUM_PROFILES
 from townlet_jax.config.params import (
+    AvoidanceParams,
     BehaviorParams,
     ChatParams,
     EconomyParams,
@@ -18,6 +19,7 @@ from townlet_jax.config.params import (
     PerturbationParams,
     QueueParams,
     RelationshipParams,
+    RewardParams,
     SlotParams,
     TimeParams,
     TownParams,
@@ -27,6 +29,8 @@ from townlet_jax.config.schema import Config
 
 STAGES = ("OFF", "A", "B", "C1", "C2", "C3")
 """Relationship stages by code."""
+REWARD_STAGES = ("OFF", "C1", "C2", "C3")
+"""Social reward stages by code."""
 DELTA_ROWS = (
     "chat_success", "chat_failure", "queue_polite", "queue_conflict", "shared_meal",
     "help_received", "help_given", "shift_taken",
@@ -64,10 +68,22 @@ def town_params(config: Config, price_base: dict[str, float]) -> TownParams:
         perturbations=_perturbations(config),
         chat=group(ChatParams, **{name: getattr(chat, name) for name in type(chat).model_fields}),
         relationships=_relationships(config),
+        avoidance=group(
+            AvoidanceParams,
+            cooldown_ticks=config.conflict.avoid_cooldown_ticks,
+            override_deficit=config.rewards.social.override_deficit,
+        ),
         behavior=_behavior(config),
         kpi=group(
-            KpiParams, need_floor=config.kpi.need_floor, tie_threshold=config.kpi.tie_threshold
+            KpiParams,
+            need_floor=config.kpi.need_floor,
+            tie_threshold=config.kpi.tie_threshold,
+            afi_return=config.kpi.afi.return_,
+            afi_needs=config.kpi.afi.needs,
+            afi_job=config.kpi.afi.job,
+            afi_violations=config.kpi.afi.violations,
         ),
+        rewards=_rewards(config),
     )
 
 
@@ -201,7 +217,7 @@ def _relationships(config: Config) -> RelationshipParams:
     )
     names = (
         "effective_capacity", "reserve_rivals", "trust_decay", "familiarity_decay",
-        "eviction_threshold", "churn_window_ticks",
+        "eviction_threshold", "churn_window_ticks", "churn_alert_rate", "churn_warmup_days",
     )  # fmt: skip
     tolerance = [profile.behaviour.conflict_tolerance for profile in profiles.values()]
     return group(
@@ -217,4 +233,32 @@ def _relationships(config: Config) -> RelationshipParams:
         profile_tolerance=_padded(tolerance, NUM_PROFILES, 1.0),
         **{name: getattr(ties, name) for name in names},
         **{name: getattr(ties.modifiers, name) for name in type(ties.modifiers).model_fields},
+    )
+
+
+def _rewards(config: Config) -> RewardParams:
+    rewards, clip, shaping = config.rewards, config.rewards.clip, config.shaping
+    factors = [
+        [p.reward.social, p.reward.employment, p.reward.survival]
+        for p in config.personalities.profiles.values()
+    ]
+    bias = _padded(factors, NUM_PROFILES, (1, 1, 1), np.float64)
+    names = (
+        "survival_tick", "homeostasis_scale", "punctuality_bonus", "faint_penalty",
+        "eviction_penalty",
+    )  # fmt: skip
+    clips = ("clip_per_tick", "clip_per_episode", "no_positive_within_death_ticks")
+    return group(
+        RewardParams,
+        need_weights=_row(rewards.needs_weights, NEEDS),
+        wage_weight=rewards.wage_weight if rewards.wage_rate > 0 else 0.0,
+        social_stage=REWARD_STAGES.index(config.features.stages.social_rewards),
+        use_potential=shaping.use_potential,
+        shaping_scale=shaping.shaping_scale,
+        discount=shaping.discount,
+        has_bias=config.features.behavior.reward_multipliers,
+        profile_bias=np.stack([bias, 1 / bias], axis=-1),
+        **{name: getattr(rewards, name) for name in names},
+        **{name: getattr(clip, name) for name in clips},
+        **{name.lower(): value for name, value in dict(rewards.social).items()},
     )

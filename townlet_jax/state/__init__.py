@@ -6,19 +6,21 @@ from flax import struct
 from townlet_jax.config.shape import TownShape
 from townlet_jax.state.agents import Agents, ExitReason, empty_agents
 from townlet_jax.state.clock import Clock, Purpose, Stream, start_clock
+from townlet_jax.state.conflicts import Conflicts, empty_conflicts
 from townlet_jax.state.economy import Economy, empty_economy
 from townlet_jax.state.employment import Employment, Status, empty_employment
 from townlet_jax.state.lifecycle import Lifecycle, Slots, empty_lifecycle, empty_slots
-from townlet_jax.state.metrics import Counter, Metrics, Total, empty_metrics
+from townlet_jax.state.metrics import Counter, Day, Metrics, OwnDay, Total, empty_metrics
 from townlet_jax.state.needs import Needs, empty_needs
 from townlet_jax.state.perturbations import Perturbations, empty_perturbations
 from townlet_jax.state.queues import Queues, Use, empty_queues, empty_use
 from townlet_jax.state.relationships import Relationships, TieDrop, TieEvent, empty_relationships
 
 __all__ = [
-    "Agents", "Clock", "Counter", "Economy", "Employment", "ExitReason", "Lifecycle", "Metrics",
-    "Needs", "Perturbations", "Purpose", "Queues", "Relationships", "Slots", "Status", "Stream",
-    "TieDrop", "TieEvent", "Total", "TownState", "Use", "empty",
+    "Agents", "Clock", "Conflicts", "Counter", "Day", "Economy", "Employment", "ExitReason",
+    "Lifecycle", "Metrics", "Needs", "OwnDay", "Perturbations", "Purpose", "Queues",
+    "Relationships", "Slots", "Status", "Stream", "TieDrop", "TieEvent", "Total", "TownState",
+    "Use", "empty",
 ]  # fmt: skip
 
 
@@ -36,6 +38,7 @@ class TownState(struct.PyTreeNode):
     slots: Slots
     perturbations: Perturbations
     relationships: Relationships
+    conflicts: Conflicts
     metrics: Metrics
 
 
@@ -61,5 +64,6 @@ def empty(shape: TownShape, key: jax.Array) -> TownState:
         slots=empty_slots(shape),
         perturbations=empty_perturbations(shape),
         relationships=empty_relationships(shape),
+        conflicts=empty_conflicts(shape),
         metrics=empty_metrics(shape),
     )

@@ -181,6 +181,18 @@ class RelationshipEvents(struct.PyTreeNode):
     settled_familiarity: jax.Array
 
 
+class ConflictEvents(struct.PyTreeNode):
+    """Residents that kept away from a queue because of somebody in it.
+
+    Attributes:
+      avoided: bool `[A]`.
+      rival: int32 `[A]`, whom each of them avoided, NONE = nobody.
+    """
+
+    avoided: jax.Array
+    rival: jax.Array
+
+
 class TickEvents(struct.PyTreeNode):
     """Everything that happened in one tick.
 
@@ -204,3 +216,4 @@ class TickEvents(struct.PyTreeNode):
     perturbations: PerturbationEvents
     chat: ChatEvents
     relationships: RelationshipEvents
+    conflict: ConflictEvents

@@ -9,6 +9,7 @@ from townlet_jax.masked import NONE
 from townlet_jax.state.events import (
     AffordanceEvents,
     ChatEvents,
+    ConflictEvents,
     EconomyEvents,
     EmploymentEvents,
     FailSource,
@@ -108,12 +109,14 @@ def gather(
     used: Used,
     tied: RelationshipEvents,
     left: Left,
+    conflict: ConflictEvents,
 ) -> TickEvents:
     """Collects the events of a tick.
 
     Args:
       level_before: float32 `[A, N]`, needs after admin rows.
-      money, renewal, orders, perturbed, acted, queued, used, tied, left: outcomes of the phases.
+      money, renewal, orders, perturbed, acted, queued, used, tied, left, conflict: outcomes of the
+        phases.
     """
     spawned = renewal.spawned | orders.spawned
     return TickEvents(
@@ -143,6 +146,7 @@ def gather(
         perturbations=manual_events.merge(orders.perturbed, perturbed.events),
         chat=acted.chat,
         relationships=tied,
+        conflict=conflict,
     )
 
 

@@ -5,12 +5,14 @@ import jax.numpy as jnp
 from flax import struct
 
 from townlet_jax.config.layout import Flag, Role
-from townlet_jax.config.params import TownParams
+from townlet_jax.config.params import RelationshipParams, TownParams
 from townlet_jax.masked import NONE, one_hot, pick
 from townlet_jax.state import TownState
 from townlet_jax.state.agents import ExitReason
 from townlet_jax.state.events import FailReason, QueueRecords, TickEvents
-from townlet_jax.state.metrics import Counter, Total
+from townlet_jax.state.metrics import Counter, Day, Metrics, Total
+from townlet_jax.state.relationships import Relationships
+from townlet_jax.town.days import count_day
 from townlet_jax.town.tick import Tick
 
 
@@ -29,6 +31,47 @@ class Kpi(struct.PyTreeNode):
     tenure_days: jax.Array
     lateness_rate: jax.Array
     relationship_coverage: jax.Array
+
+
+class DayKpi(struct.PyTreeNode):
+    """Figures of a town's last full day.
+
+    Attributes:
+      self_sufficiency, tenure_days, relationship_coverage: float32, as in `Kpi`, at the day's end.
+      lateness_rate: float32 in [0, 1], late shifts / shifts closed on the day.
+      starvation_events: float32, collapses.
+      conflicts_per_day, conflict_intensity: float32, queue conflicts, and their intensities summed.
+      repeat_avoidance_share: float32 in [0, 1], of the pairs that had a conflict, those with at
+        least two avoidances.
+      option_switch_rate: float32 in [0, 1], changes between two actions, neither of them rest /
+        decisions.
+      chat_success_rate, chat_quality_mean: float32 in [0, 1]; quality of the successful ones.
+      attendance: float32 in [0, 1], mean over residents with a job and a closed shift.
+      exits_per_day: float32. churn_rate: float32 [1/day], ties lost / ties.
+      avoidance_events: float32. tie_count_mean: float32 [ties per slot].
+      chats_per_resident: float32 per slot.
+      has_data: bool `[17]`, in the order above, false where a figure is a share of no cases, and
+        everywhere before the first full day; such figures are 0.
+    """
+
+    self_sufficiency: jax.Array
+    tenure_days: jax.Array
+    lateness_rate: jax.Array
+    relationship_coverage: jax.Array
+    starvation_events: jax.Array
+    conflicts_per_day: jax.Array
+    conflict_intensity: jax.Array
+    repeat_avoidance_share: jax.Array
+    option_switch_rate: jax.Array
+    chat_success_rate: jax.Array
+    chat_quality_mean: jax.Array
+    attendance: jax.Array
+    exits_per_day: jax.Array
+    churn_rate: jax.Array
+    avoidance_events: jax.Array
+    tie_count_mean: jax.Array
+    chats_per_resident: jax.Array
+    has_data: jax.Array
 
 
 def kpi(state: TownState, params: TownParams) -> Kpi:
@@ -57,11 +100,79 @@ def kpi(state: TownState, params: TownParams) -> Kpi:
     )
 
 
-def count(state: TownState, events: TickEvents, tick: Tick) -> TownState:
+def day_kpi(metrics: Metrics, relationships: Relationships, params: TownParams) -> DayKpi:
+    """Reads the figures of the last full day, at any time.
+
+    Args:
+      metrics: counters.
+      relationships: ties, for their churn.
+      params: the town's numbers.
+    """
+    num_slots = jnp.int32(metrics.service_ticks.shape[0])
+    figures = _figures(metrics.last_day, num_slots, params.time.ticks_per_day)
+    count, cases = (jnp.stack([pair[i] for pair in figures.values()]) for i in range(2))
+    has_data = (cases > 0) & (metrics.last_day_index != NONE)
+    # One division of what is stacked: by a number that all towns share it would be rounded twice.
+    value = count.astype(jnp.float32) / jnp.maximum(cases, 1).astype(jnp.float32)
+    value = jnp.where(has_data, value, 0.0)
+    scale = {"conflict_intensity": 1 / 4, "chat_quality_mean": 1 / 1024, "attendance": 1 / 65536}
+    values = {name: value[i] * scale.get(name, 1.0) for i, name in enumerate(figures)}
+    values["churn_rate"] *= relationships.churn_rate
+    return DayKpi(**values, has_data=has_data)
+
+
+def _figures(
+    day: jax.Array, num_slots: jax.Array, ticks_per_day: jax.Array
+) -> dict[str, tuple[jax.Array, jax.Array]]:
+    """Lists the figures of a day: a count, and the number of cases that it is a share of."""
+    one = jnp.int32(1)
+    num_ties = day[Day.TIE_TICKS]
+    num_chats = day[Day.CHAT_SUCCESS] + day[Day.CHAT_FAILURE]
+    num_exits = jnp.sum(day[: Day.EXIT_APPROVED + 1], dtype=jnp.int32)
+    return {
+        "self_sufficiency": (day[Day.SUFFICIENT_SLOTS], num_slots),
+        "tenure_days": (day[Day.SERVICE_TICKS], num_slots * ticks_per_day),
+        "lateness_rate": (day[Day.LATE_SHIFTS], day[Day.SHIFTS]),
+        "relationship_coverage": (day[Day.COVERED_SLOTS], num_slots),
+        "starvation_events": (day[Day.COLLAPSES], one),
+        "conflicts_per_day": (day[Day.CONFLICTS], one),
+        "conflict_intensity": (day[Day.INTENSITY_QUARTERS], one),
+        "repeat_avoidance_share": (day[Day.REPEAT_PAIRS], day[Day.CONFLICT_PAIRS]),
+        "option_switch_rate": (day[Day.SWITCHES], day[Day.DECISIONS]),
+        "chat_success_rate": (day[Day.CHAT_SUCCESS], num_chats),
+        "chat_quality_mean": (day[Day.CHAT_QUALITY_1024THS], day[Day.CHAT_SUCCESS]),
+        "attendance": (day[Day.ATTENDANCE_65536THS], day[Day.ATTENDED_SLOTS]),
+        "exits_per_day": (num_exits, one),
+        "churn_rate": (num_ties, num_ties),
+        "avoidance_events": (day[Day.AVOIDANCES], one),
+        "tie_count_mean": (num_ties, num_slots * ticks_per_day),
+        "chats_per_resident": (2 * num_chats, num_slots),
+    }
+
+
+def churn_alert(
+    metrics: Metrics, relationships: Relationships, params: RelationshipParams
+) -> jax.Array:
+    """Tells whether the last full day lost too many ties; the first days of a run do not count.
+
+    Args:
+      metrics: counters, for which day it was.
+      relationships: ties.
+      params: tie parameters.
+
+    Returns:
+      bool.
+    """
+    is_settled = metrics.last_day_index >= params.churn_warmup_days
+    return is_settled & (relationships.churn_rate > params.churn_alert_rate)
+
+
+def count(before: TownState, state: TownState, events: TickEvents, tick: Tick) -> TownState:
     """P12: carries the streaks and counters on by one tick.
 
     Args:
-      state: the town at the end of the tick.
+      before: the town before the tick.
+      state: the town at its end.
       events: what happened in it.
       tick: constants of the tick.
     """
@@ -71,20 +182,23 @@ def count(state: TownState, events: TickEvents, tick: Tick) -> TownState:
     is_employed = is_alive & (state.agents.job != NONE)
     served = jnp.where(shifts.absent, 0, metrics.service_ticks)
     past = jnp.where(events.lifecycle.spawned[:, None], 0, metrics.counters)
-    return state.replace(
+    is_evicted = _is_actor(events.conflicts, is_alive.shape[0])
+    totals = _totals(events)
+    state = state.replace(
         metrics=metrics.replace(
             above_floor_ticks=jnp.where(is_well, metrics.above_floor_ticks + 1, 0),
             employed_ticks=metrics.employed_ticks + is_employed.astype(jnp.int32),
             service_ticks=served + is_employed.astype(jnp.int32),
             num_shifts=metrics.num_shifts + shifts.shift_closed.astype(jnp.int32),
             num_late_shifts=metrics.num_late_shifts + shifts.shift_closed_late.astype(jnp.int32),
-            counters=past + _counters(state, events, tick),
-            totals=metrics.totals + _totals(events),
+            counters=past + _counters(state, is_evicted, events, tick),
+            totals=metrics.totals + totals,
         )
     )
+    return state.replace(metrics=count_day(before, state, totals, is_evicted, events, tick))
 
 
-def _counters(state: TownState, events: TickEvents, tick: Tick) -> jax.Array:
+def _counters(state: TownState, is_evicted: jax.Array, events: TickEvents, tick: Tick) -> jax.Array:
     """What each resident did in this tick, int32 `[A, 8]` by `Counter`."""
     layout, used = tick.layout, events.affordances
     meals = pick(layout.affordances.stock_finish, used.finished)  # [A, S]
@@ -104,7 +218,7 @@ def _counters(state: TownState, events: TickEvents, tick: Tick) -> jax.Array:
         Counter.SLEEPS: used_role(Role.BED),
         Counter.WAGE_TICKS: events.employment.wage_paid > 0,
         Counter.GOOD_CHATS: jnp.any(speaks | speaks.T, axis=1),
-        Counter.CONFLICTS: _is_actor(events.conflicts, is_here.shape[0]),
+        Counter.CONFLICTS: is_evicted,
         Counter.FAILURES: jnp.where(is_here, jnp.sum(is_failed, axis=0, dtype=jnp.int32), 0),
     }
     return jnp.stack([counts[counter].astype(jnp.int32) for counter in Counter], axis=1)

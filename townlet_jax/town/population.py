@@ -24,6 +24,9 @@ from townlet_jax.state.events import FailReason
 from townlet_jax.town.tick import Tick
 from townlet_jax.town.view import prices
 
+KEPT_METRICS = ("counters", "totals", "today", "last_day", "last_day_index")
+"""Fields of `Metrics` that a removal leaves as they are."""
+
 
 class Renewal(struct.PyTreeNode):
     """Comings and goings of a tick.
@@ -94,7 +97,7 @@ def remove(
         slots=slots.release(state.slots, is_removed, tick.now),
         perturbations=perturbations.forget(state.perturbations, is_removed),
         relationships=ties,
-        metrics=_reset(state.metrics, empty_metrics(shape), is_removed, ("counters", "totals")),
+        metrics=_reset(state.metrics, empty_metrics(shape), is_removed, KEPT_METRICS),
     )
     return state, failure, removed
 

@@ -9,7 +9,7 @@ from townlet_jax.masked import computed_once
 from townlet_jax.state import TownState
 from townlet_jax.state.clock import now
 from townlet_jax.state.events import TickEvents
-from townlet_jax.town import admin, metrics, phases, population, using
+from townlet_jax.town import admin, conflicts, metrics, phases, population, using
 from townlet_jax.town.actions import intend, remember
 from townlet_jax.town.draws import draw
 from townlet_jax.town.happened import gather
@@ -60,8 +60,9 @@ def step(
     state, left = computed_once(phases.leave(state, employed, orders, tick))  # P11
     agents = remember(before, state.agents, actions, acted, queued, intents, layout)
     state = state.replace(agents=agents)
+    state, conflict = conflicts.avoid(state, renewal, orders, perturbed, queued, tick)  # P12
     events = gather(
-        level_before, money, renewal, orders, perturbed, acted, queued, used, tied, left
+        level_before, money, renewal, orders, perturbed, acted, queued, used, tied, left, conflict
     )
-    state = metrics.count(state, events, tick)  # P12
+    state = metrics.count(before, state, events, tick)
     return state.replace(clock=state.clock.replace(tick=moment.tick + 1)), events
