@@ -4,11 +4,36 @@ This file imports none of its packages, so ``import townlet_jax`` is instant. Im
 ``from townlet_jax.town import step``.
 """
 
+import importlib
+import os
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 try:
     __version__ = version("townlet-jax")
 except PackageNotFoundError:  # a source tree that was not installed
     __version__ = "0+unknown"
 
-__all__ = ["__version__"]
+__all__ = ["__version__", "make"]
+
+
+def make(
+    env_id: str,
+    config: str | os.PathLike[str] | Any | None = None,
+    set: Sequence[str] = (),
+    **options: Any,
+) -> Any:
+    """Makes an environment by name, such as ``town-v0``.
+
+    Args:
+      env_id: name of the environment.
+      config: a configuration file, or a loaded town; None = the one that the name stands for.
+      set: ``path=value`` each, on top of the file.
+      **options: ``auto_reset``, ``episode_ticks``; see ``townlet_jax.env.registry.make``.
+
+    Returns:
+      A ``townlet_jax.env.core.TownEnv``.
+    """
+    registry = importlib.import_module("townlet_jax.env.registry")
+    return registry.make(env_id, config, set, **options)
