@@ -4,7 +4,9 @@
 
 With --json the report is one JSON object on stdout: `totals` are sums over all towns, `kpi` means
 over towns, `residents` those of town 0; several towns add `per_town_mean`. Town i has the seed of
-town 0 plus i. Status 1 means that the run was interrupted and the report is partial.
+town 0 plus i. --report kpi adds the 17 figures of each day (`kpi_days`), their means, targets and
+verdicts, and the churn of ties. Status 1 means that the run was interrupted and the report is
+partial.
 """
 
 import json
@@ -25,6 +27,7 @@ from townlet_jax.config import Town, load
 from townlet_jax.ops import closing
 from townlet_jax.ops.events import Record
 from townlet_jax.ops.highlights import Highlights
+from townlet_jax.ops.kpi_table import kpi_table
 from townlet_jax.ops.labels import labels
 from townlet_jax.ops.progress import Ticker
 from townlet_jax.ops.simulation import Listener, Simulation, chunks
@@ -47,6 +50,9 @@ _SEED = flags.DEFINE_integer(
 )
 _POLICY = flags.DEFINE_enum("policy", "scripted", list(POLICIES), "who acts for the residents")
 _EVENTS = flags.DEFINE_string("events", None, "JSON-lines file for what happens in town 0")
+_REPORT = flags.DEFINE_enum(
+    "report", "summary", ["summary", "kpi"], "summary of the run, or the figures of each day"
+)
 _JSON = flags.DEFINE_boolean("json", False, "print the report as one JSON object")
 
 
@@ -70,10 +76,14 @@ def main(argv: list[str]) -> Exit:
         for line in closing.notes(town):
             print(line, file=sys.stderr)
         simulation = Simulation(town, _POLICY.value, seed, _TOWNS.value, listener)
-        _advance(simulation, limit)
-    report = simulation.report(limit)
+        has_days = _REPORT.value == "kpi"
+        day_ticks = int(town.params.time.ticks_per_day) if has_days else None
+        _advance(simulation, limit, day_ticks)
+    report = simulation.report(limit, has_days)
     if _JSON.value:
         print(json.dumps(report, indent=2))
+    elif has_days:
+        screen.print(kpi_table(report, screen.width), closing.speed(report), sep="\n\n")
     else:
         screen.print(closing.closing(town, report, highlights.tell(), screen.width))
     return Exit.CHECK_FAILED if report["partial"] else Exit.DONE
@@ -113,12 +123,15 @@ def _listener(highlights: Highlights) -> Iterator[Listener | None]:
             if file is not None:
                 file.writelines(json.dumps(record) + "\n" for record in records)
 
-        has_reader = not _JSON.value and _TOWNS.value == 1
+        has_reader = not _JSON.value and _REPORT.value == "summary" and _TOWNS.value == 1
         yield listen if file is not None or has_reader else None
 
 
-def _advance(simulation: Simulation, limit: int) -> None:
-    """Runs to the limit; after a first SIGINT or SIGTERM it stops at the end of the chunk."""
+def _advance(simulation: Simulation, limit: int, day_ticks: int | None) -> None:
+    """Runs to the limit, and closes days of so many ticks unless that is None.
+
+    After a first SIGINT or SIGTERM it stops at the end of the chunk.
+    """
     is_stopping = False
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -131,10 +144,12 @@ def _advance(simulation: Simulation, limit: int) -> None:
     former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with Ticker(limit, sys.stderr) as ticker:
-            for num_ticks in chunks(limit):
+            for num_ticks in chunks(limit, day_ticks):
                 if is_stopping:
                     break
                 simulation.advance(num_ticks)
+                if day_ticks is not None and simulation.num_ticks % day_ticks == 0:
+                    simulation.close_day()
                 ticker.show(simulation.num_ticks)
     finally:
         for number, handler in former.items():

@@ -37,6 +37,7 @@ def start(environ: dict[str, str], *args: str) -> subprocess.CompletedProcess[st
     ("args", "reason"),
     [
         ([TINY, "--tick-limit", "-1"], "-1 is not an integer in the range"),
+        ([TINY, "--report", "hourly"], "value should be one of <summary|kpi>"),
         ([TINY, "--policy", "wild"], "value should be one of <scripted|random|idle>"),
         ([TINY, "--towns", "0"], "0 is not an integer in the range"),
         ([TINY, "--set", "world.action_level=primitive"], "use --policy=random or idle"),
@@ -61,6 +62,33 @@ def test_no_ticks_is_a_report_too(environ) -> None:
     assert report["kpi"].keys() == KPIS
     assert [person["name"] for person in report["residents"]] == ["ada", "ben", "cleo"]
     assert not report["partial"]
+
+
+def test_no_day_is_over_yet(environ) -> None:
+    result = start(environ, TINY, "--tick-limit", "0", "--json", "--report", "kpi")
+    report = json.loads(result.stdout)
+    assert report["kpi_days"] == [] and report["kpi"].keys() == KPIS
+    assert not any(report["kpi_days_mean"]["has_data"].values())
+    assert report["kpi_targets"]["churn_rate"] == [0.2, "at most"]
+    assert report["churn"]["window"]["end_tick"] == 0
+
+
+@pytest.mark.slow
+def test_days(environ) -> None:
+    """Days are those of the town, whole ones only; reading them changes nothing."""
+    args = (TINY, "--towns", "4", "--set", "time.ticks_per_day=500", "--tick-limit", "1600")
+    plain = json.loads(start(environ, *args, "--json").stdout)
+    report = json.loads(start(environ, *args, "--json", "--report", "kpi").stdout)
+    assert report["state_hash"] == plain["state_hash"] and plain.keys() < report.keys()
+    days = report["kpi_days"]
+    assert [day["day"] for day in days] == [0, 1, 2]
+    chats = sum(day["chats_per_resident"] for day in days) * 3 * 4 / 2
+    total = report["totals"]["chat_success_events"] + report["totals"]["chat_failure_events"]
+    assert 0 < chats <= total + 1e-3
+    assert report["churn"]["window"]["start_tick"] == 1200
+    told = start(environ, *args, "--report", "kpi").stdout
+    assert "day 3" in told and "town-ticks/s" in told and "highlights" not in told
+    assert max(map(len, told.splitlines())) <= 100
 
 
 @pytest.mark.slow

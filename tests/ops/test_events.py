@@ -184,6 +184,15 @@ def test_perturbations(quiet, labels) -> None:
     ]
 
 
+def test_avoidance_comes_last(quiet, labels) -> None:
+    events = quiet(2)
+    events.conflict.avoided[1, 2], events.conflict.rival[1, 2] = True, 0
+    events.lifecycle.exited[1, 1] = 1
+    records = decode(events, labels, FIRST, 7)
+    assert [record["event"] for record in records] == ["agent_exit", "queue_avoided"]
+    assert records[1] == {"tick": 8, "event": "queue_avoided", "agent_id": "cleo", "rival": "ada"}
+
+
 CALLS = st.lists(
     st.tuples(st.integers(0, 9), st.sampled_from(["rent", "chat", "late", "step"]),
               st.integers(0, 2)),

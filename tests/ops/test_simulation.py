@@ -1,6 +1,7 @@
 """Chunks, clocks and progress. Runs are tested in `tests/launch/test_run_simulation.py`."""
 
 import io
+import itertools
 
 import jax
 import numpy as np
@@ -19,6 +20,13 @@ def test_chunks_add_up(num_ticks: int) -> None:
     lengths = list(chunks(num_ticks))
     assert sum(lengths) == num_ticks
     assert all(0 < length <= CHUNK <= batch.MAX_WATCHED_TICKS for length in lengths)
+
+
+@given(st.integers(0, 5000), st.integers(24, 2000))
+def test_chunks_end_with_every_day(num_ticks: int, day_ticks: int) -> None:
+    ends = list(itertools.accumulate(chunks(num_ticks, day_ticks)))
+    assert set(range(day_ticks, num_ticks + 1, day_ticks)) <= set(ends)
+    assert ends[-1:] == ([num_ticks] if num_ticks else [])
 
 
 @pytest.mark.parametrize(

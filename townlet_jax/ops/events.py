@@ -42,6 +42,7 @@ class Phase(enum.IntEnum):
     COLLAPSE = 16
     REVIEW = 17
     GATE = 18
+    AVOIDANCE = 19
 
 
 _Found = tuple[int, Phase, int, str, Record]
@@ -315,6 +316,14 @@ def _lifecycle(chunk: Chunk) -> Iterator[_Found]:
         yield t, Phase.GATE, a, "agent_exit", record
 
 
+def _avoidance(chunk: Chunk) -> Iterator[_Found]:
+    events = chunk.events.conflict
+    for t, a in _positions(events.avoided):
+        rival = chunk.agent(t, int(events.rival[t, a]))
+        record = {"agent_id": chunk.agent(t, a), "rival": rival}
+        yield t, Phase.AVOIDANCE, a, "queue_avoided", record
+
+
 FAMILIES: tuple[Callable[[Chunk], Iterator[_Found]], ...] = (
     _economy,
     _lifecycle,
@@ -327,5 +336,6 @@ FAMILIES: tuple[Callable[[Chunk], Iterator[_Found]], ...] = (
     _queues,
     _employment,
     _exit_reviews,
+    _avoidance,
 )
 """What is decoded; within a phase and row the order of this list decides."""

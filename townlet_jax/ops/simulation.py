@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 
@@ -9,11 +10,12 @@ from townlet_jax.config.town import Town
 from townlet_jax.env import batch
 from townlet_jax.ops.events import Record, decode
 from townlet_jax.ops.host import fetch
+from townlet_jax.ops.kpi_days import churn_record, day_record, mean_record, targets
 from townlet_jax.ops.labels import labels
 from townlet_jax.ops.stopwatch import CompileClock
 from townlet_jax.ops.summary import Run, summarise
 from townlet_jax.state import TownState
-from townlet_jax.town.metrics import kpi
+from townlet_jax.town.metrics import churn_alert, day_kpi, kpi
 
 CHUNK = 360
 """Ticks between two looks at the clock, at signals and at what happened."""
@@ -47,6 +49,7 @@ class Simulation:
         self.num_ticks, self.run_seconds, self.compile_seconds = 0, 0.0, 0.0
         self._town, self._policy, self._seed, self._listener = town, policy, seed, listener
         self._labels = labels(town)
+        self._days: list[dict[str, Any]] = []
         is_copied = listener is not None and num_towns > 1
         self._copy = batch.start(town, seed, 1) if is_copied else None
         with CompileClock() as clock:
@@ -73,11 +76,25 @@ class Simulation:
         """Returns the towns as they are now, numpy leaves `[E, ...]`."""
         return fetch(self._towns.state)
 
-    def report(self, limit: int) -> dict[str, object]:
+    def close_day(self) -> None:
+        """Notes the figures of the day that has just ended, for the report."""
+        params, state = self._town.params, self._towns.state
+        figures = jax.vmap(day_kpi, in_axes=(0, 0, None))(
+            state.metrics, state.relationships, params
+        )
+        alerts = jax.vmap(churn_alert, in_axes=(0, 0, None))(
+            state.metrics, state.relationships, params.relationships
+        )
+        day = self.num_ticks // int(params.time.ticks_per_day) - 1
+        seen = jax.device_get((figures, state.metrics.last_day, alerts))
+        self._days.append(day_record(self._town, day, *seen))
+
+    def report(self, limit: int, has_days: bool = False) -> dict[str, object]:
         """Returns the figures of the run so far, see `summary.summarise`.
 
         Args:
           limit: [tick] that were asked for.
+          has_days: whether the days that were closed, their mean and their targets are part of it.
         """
         towns = self.fetch()
         run = Run(
@@ -90,7 +107,13 @@ class Simulation:
             compile_seconds=self.compile_seconds,
         )
         figures = jax.vmap(kpi, in_axes=(0, None))(self._towns.state, self._town.params)
-        return summarise(self._town, towns, jax.device_get(figures), run)
+        report = summarise(self._town, towns, jax.device_get(figures), run)
+        if has_days:
+            report["kpi_days"] = self._days
+            report["kpi_days_mean"] = mean_record(self._town, self._days)
+            report["kpi_targets"] = targets(self._town)
+            report["churn"] = churn_record(self._town, towns.relationships, self.num_ticks)
+        return report
 
     def _watch(self, towns: batch.Towns, num_ticks: int) -> batch.Towns:
         """Lives so many ticks of a single town and tells the listener."""
@@ -102,9 +125,17 @@ class Simulation:
         return towns
 
 
-def chunks(num_ticks: int) -> Iterator[int]:
-    """Yields lengths of chunks that add up to a number of ticks."""
-    for _ in range(num_ticks // CHUNK):
-        yield CHUNK
-    if num_ticks % CHUNK:
-        yield num_ticks % CHUNK
+def chunks(num_ticks: int, day_ticks: int | None = None) -> Iterator[int]:
+    """Yields lengths of chunks that add up to a number of ticks.
+
+    Args:
+      num_ticks: [tick].
+      day_ticks: [tick], a chunk ends with every day; None = days do not matter.
+    """
+    done = 0
+    while done < num_ticks:
+        left = num_ticks - done
+        if day_ticks is not None:
+            left = min(left, day_ticks - done % day_ticks)
+        yield min(CHUNK, left)
+        done += min(CHUNK, left)
