@@ -173,14 +173,9 @@ def _held(case: Case, town, states):
             seen = observe(shape, state, events.lifecycle.context_reset, params, layout)
         return state, rewards, earned, seen
 
-    def first(state, params, layout):
-        rewards, earned, seen = empty_rewards(shape), None, None
-        if case.has_rewards:
-            events = step(shape, state, actions, None, params, layout)[1]
-            earned = reward(rewards, state, events, params)[1]
-        if case.observation != "none":
-            seen = observe(shape, state, state.agents.is_alive, params, layout)
-        return state, rewards, earned, seen
-
-    begin = jax.jit(jax.vmap(first, in_axes=(0, None, None)))
-    return live_one, begin(states, town.params, town.layout)
+    one = jax.eval_shape(lambda towns: jax.tree.map(lambda x: x[0], towns), states)
+    rewards = empty_rewards(shape)
+    carry = jax.eval_shape(live_one, (one, rewards, None, None), town.params, town.layout)
+    num_towns = states.clock.tick.shape[0]
+    blank = jax.tree.map(lambda x: jnp.zeros((num_towns, *x.shape), x.dtype), carry[1:])
+    return live_one, jax.device_put((states, *blank), states.clock.tick.sharding)

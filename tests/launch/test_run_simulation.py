@@ -76,7 +76,7 @@ def test_no_day_is_over_yet(environ) -> None:
 @pytest.mark.slow
 def test_days(environ) -> None:
     """Days are those of the town, whole ones only; reading them changes nothing."""
-    args = (TINY, "--towns", "4", "--set", "time.ticks_per_day=500", "--tick-limit", "1600")
+    args = (TINY, "--towns", "4", "--tick-limit", "4400")
     plain = json.loads(start(environ, *args, "--json").stdout)
     report = json.loads(start(environ, *args, "--json", "--report", "kpi").stdout)
     assert report["state_hash"] == plain["state_hash"] and plain.keys() < report.keys()
@@ -85,7 +85,7 @@ def test_days(environ) -> None:
     chats = sum(day["chats_per_resident"] for day in days) * 3 * 4 / 2
     total = report["totals"]["chat_success_events"] + report["totals"]["chat_failure_events"]
     assert 0 < chats <= total + 1e-3
-    assert report["churn"]["window"]["start_tick"] == 1200
+    assert report["churn"]["window"]["start_tick"] == 4200
     told = start(environ, *args, "--report", "kpi").stdout
     assert "day 3" in told and "town-ticks/s" in told and "highlights" not in told
     assert max(map(len, told.splitlines())) <= 100

@@ -23,8 +23,8 @@ class Places(NamedTuple):
     """The rows that residents hold or wait for.
 
     is_queue: bool `[A]`, whether there is one. x, y: int32 `[A]` [tile], interact cell. queue:
-    int32 `[A]`, number of its venue and type, NONE = none. serves, requires: bool `[A]`
-    by need and by utility.
+    int32 `[A]`, number of its venue and type, NONE = none. serves, requires: bool `[A]` each, by
+    need and by utility.
     """
 
     is_queue: jax.Array
@@ -123,7 +123,7 @@ def avoid(
     lowest = functools.reduce(jnp.minimum, needs)
     is_rested = now.tick - conflicts.last_avoid_tick >= params.cooldown_ticks
     is_seeking = is_free & is_rested & (1 - lowest <= params.override_deficit)
-    is_seeking = computed_once(is_seeking)
+    is_seeking = computed_once(is_seeking)  # or it would be asked again of every pair
     is_wanted = jnp.zeros_like(is_open)
     for n in range(num_needs):
         is_lowest = is_seeking & (needs[n] == lowest)
