@@ -10,6 +10,7 @@ from townlet_jax import masked
 
 BEST = jax.jit(masked.best)
 RANK = jax.jit(masked.rank)
+DROP_FIRST = jax.jit(masked.drop_first)
 keys = st.lists(st.integers(0, 3), min_size=5, max_size=5)
 masks = st.lists(st.booleans(), min_size=5, max_size=5)
 
@@ -26,6 +27,42 @@ def test_rank_counts_those_before(mask, first, second):
     order = [i for i in np.lexsort((second, first)) if mask[i]]
     found = RANK(jnp.array(mask), jnp.array(first, jnp.int32), jnp.array(second, jnp.int32))
     assert [int(found[i]) for i in order] == list(range(len(order)))
+
+
+@given(masks, st.lists(st.integers(-3, 3), min_size=5, max_size=5))
+def test_least_is_best_in_one_pass(mask, key):
+    mask, key = jnp.array(mask), jnp.array(key, jnp.int32)
+    assert masked.least(mask, key) == BEST(mask, key)
+
+
+@given(masks, keys, keys, st.integers(-1, 6))
+def test_drop_first_takes_the_first_of_a_stable_sort_out(mask, first, second, num):
+    order = [i for i in np.lexsort((second, first)) if mask[i]][max(num, 0) :]
+    left = DROP_FIRST(
+        jnp.array([mask], jnp.int32),
+        jnp.array([num], jnp.int32),
+        jnp.array([first], jnp.int32),
+        jnp.array([second], jnp.int32),
+    )
+    assert left.tolist() == [[int(i in order) for i in range(5)]]
+
+
+def test_rank_takes_words_of_random_bits():
+    bits = jnp.array([2**32 - 1, 0, 2**32 - 1, 7], jnp.uint32)
+    assert RANK(jnp.ones(4, bool), bits).tolist() == [2, 0, 3, 1]
+
+
+def test_pick_bool_of_none_is_false():
+    table = jnp.array([True, False])
+    index = jnp.array([0, 1, masked.NONE], jnp.int32)
+    assert masked.pick_bool(table, index).tolist() == [True, False, False]
+
+
+def test_at_takes_elements_and_rows():
+    table = jnp.array([[1, 2], [3, 4]], jnp.int32)
+    index = jnp.array([1, 0], jnp.int32)
+    assert masked.at(table, index, index).tolist() == [4, 1]
+    assert masked.at(table, index).tolist() == [[3, 4], [1, 2]]
 
 
 def test_pick_takes_rows_and_a_default():

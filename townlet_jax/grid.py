@@ -27,8 +27,7 @@ def chebyshev(a: jax.Array, b: jax.Array) -> jax.Array:
     Returns:
       int32 `[...]` [tile].
     """
-    apart = jnp.abs(a - b)
-    return jnp.maximum(apart[..., 0], apart[..., 1])
+    return jnp.maximum(jnp.abs(a[..., 0] - b[..., 0]), jnp.abs(a[..., 1] - b[..., 1]))
 
 
 def tables(is_walkable: np.ndarray, target: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

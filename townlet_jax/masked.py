@@ -53,7 +53,7 @@ def computed_once(tree: Tree) -> Tree:
     return lax.optimization_barrier(tree)
 
 
-def pick(table: jax.Array, index: jax.Array, default: object = 0) -> jax.Array:
+def pick(table: jax.Array, index: jax.Array, default: float = 0) -> jax.Array:
     """Looks up rows of a table, with a default where the index is `NONE`.
 
     Args:
@@ -66,7 +66,34 @@ def pick(table: jax.Array, index: jax.Array, default: object = 0) -> jax.Array:
     """
     rows = jnp.asarray(table).at[index].get(mode="clip", wrap_negative_indices=False)
     is_given = (index >= 0).reshape(index.shape + (1,) * (rows.ndim - index.ndim))
-    return jnp.where(is_given, rows, jnp.asarray(default, table.dtype))
+    return lax.select(jnp.broadcast_to(is_given, rows.shape), rows, jnp.full_like(rows, default))
+
+
+def pick_bool(table: jax.Array, index: jax.Array) -> jax.Array:
+    """Looks up rows of a table of truth values that all towns share; `NONE` reads as false.
+
+    XLA for CPU looks integers up several times faster than truth values.
+
+    Args:
+      table: bool `[n, ...]`.
+      index: int32 `[...]` in [-1, n-1].
+
+    Returns:
+      bool `[*index.shape, *table.shape[1:]]`.
+    """
+    rows = table.astype(jnp.int32).at[index].get(mode="clip", wrap_negative_indices=False)
+    return (index >= 0).reshape(index.shape + (1,) * (rows.ndim - index.ndim)) & (rows != 0)
+
+
+def at(table: jax.Array, *index: jax.Array) -> jax.Array:
+    """Looks up elements or rows of a table.
+
+    Args:
+      table: `[...]`.
+      *index: int32, one per leading axis of the table, broadcastable against each other, never
+        negative nor too large.
+    """
+    return table.at[index].get(mode="promise_in_bounds", wrap_negative_indices=False)
 
 
 def one_hot(index: jax.Array, size: int) -> jax.Array:
@@ -113,26 +140,72 @@ def best(mask: jax.Array, *keys: jax.Array) -> jax.Array:
     return first_true(mask)
 
 
+def drop_first(is_in: jax.Array, num: jax.Array, *keys: jax.Array) -> jax.Array:
+    """Takes the first positions along the last axis out, by ascending keys; ties go to the lower
+    one.
+
+    Runs as many rounds as the largest number in a batch, so that nothing costs nearly nothing.
+
+    Args:
+      is_in: int32 `[n, m]`, 1 for who takes part, else 0; integers, because XLA for CPU is slow at
+        joining truth values.
+      num: int32 `[n]`, how many to take out; negative reads as 0.
+      *keys: int32, each broadcastable to `[n, m]`.
+
+    Returns:
+      int32 `[n, m]`, 1 for who is left, else 0.
+    """
+
+    def take(index: jax.Array, rest: jax.Array) -> jax.Array:
+        is_first = one_hot(best(rest != 0, *keys), is_in.shape[-1])
+        return jnp.where(is_first & (index < num)[:, None], 0, rest)
+
+    return lax.fori_loop(0, jnp.max(num), take, is_in)
+
+
+def least(mask: jax.Array, key: jax.Array) -> jax.Array:
+    """Finds the position with the smallest key along the last axis, as `best`, in one pass.
+
+    Args:
+      mask: bool `[..., n]`, who takes part, n at most 64.
+      key: int32 `[..., n]` in [-2^24, 2^24); ties go to the lowest position.
+
+    Returns:
+      int32 `[...]` position, `NONE` where nobody takes part.
+    """
+    n = mask.shape[-1]
+    bits = (n - 1).bit_length()
+    code = (key << bits) | _along_last(mask.ndim, n)
+    lowest = jnp.min(jnp.where(mask, code, NEVER), axis=-1)
+    return jnp.where(lowest == NEVER, NONE, lowest & ((1 << bits) - 1))
+
+
 def rank(mask: jax.Array, *keys: jax.Array) -> jax.Array:
     """Ranks positions along the last axis by ascending keys; ties go to the lower position.
 
     Args:
       mask: bool `[..., n]`, who takes part.
-      *keys: int32, each broadcastable to `[..., n]`.
+      *keys: int32 or uint32, each broadcastable to `[..., n]`; int32 ones of who takes part are
+        less than 2^31 - 1.
 
     Returns:
       int32 `[..., n]`: number of participants that come before each position (0 = first); values of
       positions that do not take part are meaningless.
     """
     n = mask.shape[-1]
+    mask, keys = computed_once((mask, keys))
     index = lax.iota(jnp.int32, n)
     before = index[:, None] < index[None, :]  # [n, n], row comes before column
     before = jnp.broadcast_to(before, (*mask.shape, n))
     for key in reversed(keys):
         key = jnp.broadcast_to(key, mask.shape)
         row, column = key[..., :, None], key[..., None, :]
-        before = (row < column) | ((row == column) & before)
-    return jnp.sum(before & mask[..., :, None], axis=-2, dtype=jnp.int32)
+        if key.dtype == jnp.int32:
+            # With integers, `x < y or (x == y and first)` is `x < y + first`.
+            before = row < column + before.astype(jnp.int32)
+        else:
+            before = (row < column) | ((row == column) & before)
+    return computed_once(jnp.sum(before & mask[..., :, None], axis=-2, dtype=jnp.int32))
 
 
 def _along_last(ndim: int, size: int) -> jax.Array:

@@ -28,7 +28,8 @@ def test_every_seat_is_a_row_of_one_venue(town):
     assert layout.type.tolist() == [0, 0, 1, 2]
     assert layout.venue.tolist() == [0, 0, 1, 1]
     assert layout.position.tolist() == [[1, 1], [1, 1], [4, 4], [5, 4]]
-    stock = dict(zip(built.names.stock_kinds, built.layout.stock.initial[1].tolist(), strict=False))
+    units = built.layout.stock.initial[:, 1].tolist()
+    stock = dict(zip(built.names.stock_kinds, units, strict=False))
     assert (stock["meals"], stock["raw"]) == (5, 1)
 
 
@@ -45,10 +46,10 @@ def test_stock_limits_and_restock_add_up_over_a_venue(town):
     stock, kinds = built.layout.stock, built.names.stock_kinds
     meals, raw = kinds.index("meals"), kinds.index("raw_ingredients")
     assert (stock.meals, stock.raw_ingredients) == (meals, raw)
-    assert stock.restock[0, meals] == 4
-    assert stock.restock[0, raw] == 7
-    assert stock.maximum[0].tolist()[meals] == 14
-    assert stock.maximum[0].tolist()[raw] == 2**30
+    assert stock.restock[meals, 0] == 4
+    assert stock.restock[raw, 0] == 7
+    assert stock.maximum[meals, 0] == 14
+    assert stock.maximum[raw, 0] == 2**30
 
 
 def test_traits_of_types(town):

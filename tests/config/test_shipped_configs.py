@@ -73,9 +73,9 @@ def test_the_standard_town():
     np.testing.assert_allclose(town.layout.residents.wallet, 2.0)
     stock = town.layout.stock
     kitchen, cafe = (town.names.venues.index(name) for name in ("kitchen_a", "cafe"))
-    assert stock.initial[kitchen].tolist() == [8, 6, 0, 0]
-    assert stock.maximum[kitchen].tolist()[:2] == [24, 12]
-    assert (stock.initial[cafe, 2], stock.restock[cafe, 2], stock.maximum[cafe, 2]) == (30, 30, 60)
+    assert stock.initial[:, kitchen].tolist() == [8, 6, 0, 0]
+    assert stock.maximum[:, kitchen].tolist()[:2] == [24, 12]
+    assert (stock.initial[2, cafe], stock.restock[2, cafe], stock.maximum[2, cafe]) == (30, 30, 60)
     meet = town.names.perturbations.index("arranged_meet")
     assert town.names.objects[town.layout.perturbations.location[meet]] == "table.0"
     for budget in town.budgets.values():

@@ -81,7 +81,7 @@ def _attribute(town, a: int, o: int, attribute: int, kind: int):
     if attribute == Attribute.WATER_ON:
         return utilities.is_on(town, Utility.WATER)
     if attribute == Attribute.STOCK:
-        return 0 if kind == NONE else state.economy.stock[int(layout.objects.venue[o]), kind]
+        return 0 if kind == NONE else state.economy.stock[kind, int(layout.objects.venue[o])]
     if attribute == Attribute.WALLET:
         return state.agents.wallet[a]
     if attribute in (Attribute.HUNGER, Attribute.HYGIENE, Attribute.ENERGY):
@@ -133,7 +133,7 @@ def _consumption(town, f: int) -> list[int]:
 
 
 def _fits_stock(town, o: int, amounts: list[int]) -> bool:
-    stock = town.state.economy.stock[int(town.layout.objects.venue[o])]
+    stock = town.state.economy.stock[:, int(town.layout.objects.venue[o])]
     return all(amount <= int(stock[kind]) for kind, amount in enumerate(amounts))
 
 

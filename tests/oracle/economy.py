@@ -22,12 +22,12 @@ def price(town, key: int):
 def put_stock(town, venue: int, kind: int, amount: int) -> None:
     """Changes the stock of a venue; a gain beyond the maximum is lost but lowers nothing."""
     stock = town.state.economy.stock
-    old = int(stock[venue, kind])
+    old = int(stock[kind, venue])
     if amount > 0:
-        most = int(town.layout.stock.maximum[venue, kind])
-        stock[venue, kind] = max(old, min(most, old + amount))
+        most = int(town.layout.stock.maximum[kind, venue])
+        stock[kind, venue] = max(old, min(most, old + amount))
     else:
-        stock[venue, kind] = max(0, old + amount)
+        stock[kind, venue] = max(0, old + amount)
 
 
 def collect_rent(town) -> None:
@@ -63,6 +63,6 @@ def restock(town) -> None:
     stock = town.state.economy.stock
     for venue in range(town.num_objects):
         for kind in range(town.shape.num_stock_kinds):
-            old = int(stock[venue, kind])
-            put_stock(town, venue, kind, int(town.layout.stock.restock[venue, kind]))
-            town.events.economy.restocked[venue, kind] = int(stock[venue, kind]) - old
+            old = int(stock[kind, venue])
+            put_stock(town, venue, kind, int(town.layout.stock.restock[kind, venue]))
+            town.events.economy.restocked[venue, kind] = int(stock[kind, venue]) - old

@@ -23,7 +23,7 @@ def _stock(town, o: int, kind: int) -> int:
     return (
         0
         if kind == NONE
-        else int(town.state.economy.stock[int(town.layout.objects.venue[o]), kind])
+        else int(town.state.economy.stock[kind, int(town.layout.objects.venue[o])])
     )
 
 

@@ -66,7 +66,7 @@ def _is_pantry_low(town) -> bool:
     objects, kind = town.layout.objects, town.layout.stock.meals
     fridges = [o for o in range(town.num_objects) if objects.is_role[Role.FRIDGE, o]]
     stock = town.state.economy.stock
-    return kind != NONE and any(stock[int(objects.venue[o]), kind] < 4 for o in fridges)
+    return kind != NONE and any(stock[kind, int(objects.venue[o])] < 4 for o in fridges)
 
 
 def _choose(town, a: int) -> int:

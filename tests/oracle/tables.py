@@ -208,9 +208,9 @@ def affordance_layout(objects, o, f, num_types, s) -> tables.AffordanceLayout:
 
 def stock_layout(rows, objects, o, s) -> tables.StockLayout:
     out = tables.StockLayout(
-        initial=np.zeros((o, s), np.int32),
-        restock=np.zeros((o, s), np.int32),
-        maximum=np.full((o, s), UNLIMITED, np.int32),
+        initial=np.zeros((s, o), np.int32),
+        restock=np.zeros((s, o), np.int32),
+        maximum=np.full((s, o), UNLIMITED, np.int32),
         meals=np.int32(0),
         raw_ingredients=np.int32(1),
         cafe_meals=np.int32(2),
@@ -222,9 +222,9 @@ def stock_layout(rows, objects, o, s) -> tables.StockLayout:
         seen.add(thing.id)
         for name, table in (("stock", out.initial), ("restock", out.restock)):
             for kind, units in getattr(thing, name).items():
-                table[objects.venue[row], KINDS.index(kind)] += units
+                table[KINDS.index(kind), objects.venue[row]] += units
         for kind, units in thing.maximum.items():
-            out.maximum[objects.venue[row], KINDS.index(kind)] = units
+            out.maximum[KINDS.index(kind), objects.venue[row]] = units
     return out
 
 

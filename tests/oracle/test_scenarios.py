@@ -176,7 +176,7 @@ def test_kitchen_breakfast_golden():
     assert ticks_where(events, lambda e: e.affordances.shared_meal.any()) == [33]
     assert town.state.needs.level.ravel().tolist() == near(0.9, 0.6, 0.49, 0.75, 0.7, 0.62)
     assert list(town.state.agents.wallet) == near(0.95, 0.80)
-    assert town.state.economy.stock[0, :2].tolist() == [0, 2]
+    assert town.state.economy.stock[:2, 0].tolist() == [0, 2]
 
 
 def test_observation_baseline_is_silent():

@@ -55,7 +55,7 @@ OBJECTS = blank(
     venue=ints(KITCHEN, BATH),
     requires=jnp.array([[False, False], [True, True]]),
 )
-STOCK = blank(StockLayout, maximum=jnp.array([[8, 6], [UNLIMITED, UNLIMITED]], jnp.int32))
+STOCK = blank(StockLayout, maximum=jnp.array([[8, UNLIMITED], [6, UNLIMITED]], jnp.int32))
 
 start, progress, finish, refund, share_meals = (
     jax.jit(f) for f in (rule.start, rule.progress, rule.finish, rule.refund, rule.share_meals)
@@ -76,7 +76,7 @@ def use(*runs):
 
 
 IDLE = use(None, None, None)
-LARDER = jnp.array([[4, 4], [0, 0]], jnp.int32)
+LARDER = jnp.array([[4, 0], [4, 0]], jnp.int32)
 
 
 def begin(
@@ -89,7 +89,7 @@ def begin(
     cost = given.get("cost", jnp.where(affordance == NONE, 0, floats(*PRICES)[affordance]))
     wallet = floats(*wallet)
     facts = blank(
-        preconditions.Facts, stock=stock[jnp.maximum(row, 0)], wallet=wallet,
+        preconditions.Facts, stock=stock[:, jnp.maximum(row, 0)], wallet=wallet,
         requires=OBJECTS.requires[row], is_on=jnp.array(given.get("is_on", (True, True))),
         level=jnp.zeros((3, 3)), is_occupied=jnp.zeros(3, bool), queue_length=ints(0, 0, 0),
         is_own_site=jnp.zeros(3, bool), is_in_shift_window=jnp.zeros(3, bool),
@@ -123,7 +123,7 @@ def test_an_abandoned_meal_leaves_its_share_and_gives_nothing_back(start):
     used = rule.stop(used, jnp.array([True, False, False]))
     for one, other in zip(jax.tree.leaves(used), jax.tree.leaves(IDLE), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert wallet[0] == pytest.approx(0.6) and stock.tolist() == [[3, 4], [0, 0]]
+    assert wallet[0] == pytest.approx(0.6) and stock.T.tolist() == [[3, 4], [0, 0]]
     assert level[1].tolist() == [0.5] * 3, "the idle stay as they are"
 
 
@@ -149,14 +149,14 @@ def test_money_comes_back_by_the_tick_and_stock_by_the_half(refund):
         used, floats(0, 0, 0), LARDER, jnp.ones(3, bool), AFFORDANCES, OBJECTS, STOCK
     )
     assert wallet.tolist() == pytest.approx([0.4 * 10 / 15, 0.4 * 7 / 15, 0.18], abs=1e-6)
-    assert stock.tolist() == [[5, 4], [0, 0]]
+    assert stock.T.tolist() == [[5, 4], [0, 0]]
 
 
 def test_a_returned_meal_finds_no_room_above_the_maximum():
     used, everybody = use((EAT, 15), (EAT, 15), None), jnp.ones(3, bool)
     full = jnp.array([[7, 0], [0, 0]], jnp.int32)
     _, stock = refund(used, floats(0, 0, 0), full, everybody, AFFORDANCES, OBJECTS, STOCK)
-    assert stock[KITCHEN, MEALS] == 8
+    assert stock[MEALS, KITCHEN] == 8
 
 
 @both("start", [start, rule.start])
@@ -167,7 +167,7 @@ def test_a_penny_short(start):
     )
     assert reason.tolist() == [FailReason.INSUFFICIENT_FUNDS, NONE, NONE]
     assert wallet.tolist() == pytest.approx([0.39, 0, 9]) and has_started.tolist()[:2] == [0, 1]
-    assert used.affordance.tolist() == [NONE, EAT, NONE] and stock[KITCHEN, MEALS] == 3
+    assert used.affordance.tolist() == [NONE, EAT, NONE] and stock[MEALS, KITCHEN] == 3
 
 
 @both("start", [start, rule.start])
@@ -179,12 +179,12 @@ def test_the_last_meals_go_by_priority(start):
     )
     assert has_started.tolist() == [False, True, True]
     assert reason.tolist() == [FailReason.INSUFFICIENT_STOCK, NONE, NONE]
-    assert stock[KITCHEN, MEALS] == 0 and wallet[0] == 1
+    assert stock[MEALS, KITCHEN] == 0 and wallet[0] == 1
 
 
 def test_a_shortage_ahead_counts_against_everybody_behind_at_the_venue():
     """Who asks in vain still counts; who is stopped by another test does not."""
-    one = jnp.array([[1, 4], [0, 0]], jnp.int32)
+    one = jnp.array([[1, 0], [4, 0]], jnp.int32)
     *_, has_started, reason = begin((EAT, EAT, COOK), one)
     assert has_started.tolist() == [True, False, False]
     assert reason.tolist()[1:] == [FailReason.INSUFFICIENT_STOCK] * 2
@@ -257,7 +257,7 @@ def test_a_full_run_gives_what_the_table_says(finish):
         seen |= {a: (tick, int(done[a]), int(row[a])) for a in range(3) if done[a] != NONE}
     assert seen == {0: (15, EAT, KITCHEN), 1: (20, SHOWER, BATH), 2: (30, COOK, KITCHEN)}
     np.testing.assert_allclose(level, 0.5 + EFFECTS[:3, :3], atol=1e-5)
-    assert stock.tolist() == [[5, 3], [0, 0]] and not wallet.any()
+    assert stock.T.tolist() == [[5, 3], [0, 0]] and not wallet.any()
     assert used.affordance.tolist() == [NONE] * 3 and not used.paid.any()
 
 
@@ -278,7 +278,7 @@ def test_work_ends_with_the_shift():
 def test_what_is_made_beyond_the_maximum_is_lost():
     stock = jnp.array([[7, 0], [0, 0]], jnp.int32)
     _, stock, *_ = finish(use((COOK, 0), (COOK, 0), None), stock, AFFORDANCES, OBJECTS, STOCK)
-    assert stock[KITCHEN, MEALS] == 8
+    assert stock[MEALS, KITCHEN] == 8
 
 
 @given(st.integers(0, 2**31 - 1))
@@ -295,13 +295,13 @@ def test_stock_stays_within_its_bounds(seed):
 def test_nobody_starts_what_money_or_stock_do_not_cover(seed):
     rng = np.random.default_rng(seed)
     tries = rng.integers(-1, 4, 3)
-    stock = jnp.asarray([rng.integers(0, 3, 2), [0, 0]], jnp.int32)
+    stock = jnp.asarray([rng.integers(0, 3, 2), [0, 0]], jnp.int32).T
     wallet, priority = rng.random(3) * 0.6, rng.permutation(3)
     used, left, rest, has_started, reason = begin(tries, stock, wallet, priority)
     assert (left >= 0).all() and (rest >= 0).all()
     for kind, f in ((MEALS, EAT), (RAW, COOK)):
         taken = int(sum(bool(has_started[a]) for a in range(3) if tries[a] == f))
-        assert rest[KITCHEN, kind] == stock[KITCHEN, kind] - taken
+        assert rest[kind, KITCHEN] == stock[kind, KITCHEN] - taken
     for a in range(3):
         assert has_started[a] == (tries[a] != NONE and reason[a] == NONE)
         assert (used.affordance[a] == tries[a]) == bool(has_started[a] or tries[a] == NONE)

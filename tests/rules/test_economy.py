@@ -140,7 +140,7 @@ def test_rent_equals_plain_loops():
 
 
 def stock_layout(restock, maximum):
-    grid = jnp.zeros((3, 2), jnp.int32)
+    grid = jnp.zeros((2, 3), jnp.int32)
     return StockLayout(
         initial=grid,
         restock=grid + restock,
@@ -226,7 +226,7 @@ def test_money_and_stock_are_conserved(seed):
     price, share = jnp.float32(rng.random() * 2), float(rng.random())
     economy = empty_economy(SHAPE).replace(
         unpaid_days=jnp.array(rng.integers(0, 4, 4), jnp.int32),
-        stock=jnp.array(rng.integers(0, 30, (3, 2)), jnp.int32),
+        stock=jnp.array(rng.integers(0, 30, (2, 3)), jnp.int32),
     )
     before = economy
     economy, money, paid, missed, evicted = rent(
@@ -239,8 +239,8 @@ def test_money_and_stock_are_conserved(seed):
     assert np.all((taken[np.asarray(missed)] == 0) | (taken[np.asarray(missed)] <= price))
     limit = int(rng.integers(0, 30))
     economy, added = restock(economy, at(300), params(), stock_layout(8, limit))
-    assert_array_equal(economy.stock - before.stock, added)
-    assert jnp.all((added >= 0) & (economy.stock <= jnp.maximum(before.stock, limit)))
+    assert_array_equal(economy.stock - before.stock, added.T)
+    assert jnp.all((added.T >= 0) & (economy.stock <= jnp.maximum(before.stock, limit)))
 
 
 def test_rent_in_a_batch_equals_a_loop():

@@ -32,8 +32,8 @@ VALUES = {
     Attribute.IN_SHIFT_WINDOW: (1, 1, 0),
 }
 """What each of three residents finds, by attribute."""
-COUNTS = jnp.array([[9, 3], [9, 4], [9, 5]], jnp.int32)
-"""Stock `[A, S]`; the clauses below test kind 1."""
+COUNTS = jnp.array([[9, 9, 9], [3, 4, 5]], jnp.int32)
+"""Stock `[S, A]`; the clauses below test kind 1."""
 
 
 def facts(**fields):
@@ -145,8 +145,9 @@ def test_pairs_may_have_any_leading_axes():
         **{
             name: jnp.broadcast_to(x[:, None, None], (3, 2, 1, *x.shape[1:]))
             for name, x in vars(given).items()
-            if name not in scalars
-        }
+            if name not in (*scalars, "stock")
+        },
+        stock=jnp.broadcast_to(given.stock[:, :, None, None], (2, 3, 2, 1)),
     )
 
     def spread(x):

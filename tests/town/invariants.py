@@ -115,7 +115,7 @@ def _money(before, after, events, params, layout):
     """Compares each wallet with the flows that the events of the tick list."""
     use, work = events.affordances, events.employment
     kind = perturbations.active_kinds(after.perturbations, layout.perturbations)
-    cost = pick(costs(prices(after, kind), layout), use.started, 0.0)
+    cost = costs(prices(after, kind), use.started, layout)
     ran = jnp.where(use.finished != NONE, use.finished, after.use.affordance)
     earned = work.wage_paid + pick(layout.affordances.rate[:, -1], ran, 0.0)
     sources = jnp.array([FailSource.UTILITY, FailSource.GHOST_STEP])

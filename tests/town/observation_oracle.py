@@ -190,7 +190,7 @@ def is_usable(town, a, o):
         return False
     if f == NONE:
         return True
-    stock = town.state.economy.stock[town.layout.objects.venue[o]]
+    stock = town.state.economy.stock[:, town.layout.objects.venue[o]]
     is_payable = affordances.cost(town, f) <= town.state.agents.wallet[a]
     return is_payable and bool(np.all(stock + town.layout.affordances.stock_start[f] >= 0))
 
@@ -278,7 +278,7 @@ def _distilled(town, a):
         o = nearest(town, a, [k for k in rows(town) if town.layout.objects.is_role[ROLES[name], k]])
         units = 0
         if o != NONE and kind != NONE:
-            units = town.state.economy.stock[town.layout.objects.venue[o], kind]
+            units = town.state.economy.stock[kind, town.layout.objects.venue[o]]
         values[f"stock_{name}"] = min(1, units / 8)
     for name, row in zip(PRICED, town.layout.observations.prices, strict=True):
         values[f"can_pay_{name}"] = town.state.agents.wallet[a] >= economy.price(town, row)

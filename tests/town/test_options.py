@@ -68,7 +68,7 @@ def put(state, *cells, wallet=None, tick=None, blocked=None, meals=None):
     if tick is not None:
         state = state.replace(clock=state.clock.replace(tick=jnp.int32(tick)))
     if meals is not None:
-        stock = state.economy.stock.at[KITCHEN, MEALS].set(meals)
+        stock = state.economy.stock.at[MEALS, KITCHEN].set(meals)
         state = state.replace(economy=state.economy.replace(stock=stock))
     return state.replace(agents=agents)
 

@@ -45,7 +45,7 @@ def lead(state, tick, level=FINE, cell=(0, 0), wallet=2.0, runs=None, meals=4):
         clock=state.clock.replace(tick=jnp.int32(tick)),
         agents=agents.replace(position=away, wallet=agents.wallet.at[0].set(wallet)),
         needs=state.needs.replace(level=state.needs.level.at[0].set(jnp.array(level))),
-        economy=state.economy.replace(stock=state.economy.stock.at[KITCHEN, MEALS].set(meals)),
+        economy=state.economy.replace(stock=state.economy.stock.at[MEALS, KITCHEN].set(meals)),
     )
     if runs is None:
         return state

@@ -99,7 +99,7 @@ def test_cooldown_range_and_stock(town):
     until = near.queues.cooldown_until.at[FRIDGE_ROW, 0].set(1000)
     cooling = near.replace(queues=near.queues.replace(cooldown_until=until))
     assert not town.mask(cooling)[0, FRIDGE] and town.mask(cooling)[0, STOVE]
-    stock = near.economy.stock.at[KITCHEN, MEALS].set(0)
+    stock = near.economy.stock.at[MEALS, KITCHEN].set(0)
     assert not town.mask(near.replace(economy=near.economy.replace(stock=stock)))[0, FRIDGE]
     held = queue(near, holder=[NONE, NONE, 3, *[NONE] * 6])
     assert town.mask(held)[0, FRIDGE], "one may ask for a row that is held"

@@ -110,8 +110,8 @@ def stock_tables(config: Config, objects: Objects, kinds: list[str], size: int) 
     Returns:
       The arrays of `StockLayout`.
     """
-    initial, restock, given = np.zeros((3, size, MAX_STOCK_KINDS), np.int64)
-    is_given = np.zeros((size, MAX_STOCK_KINDS), bool)
+    initial, restock, given = np.zeros((3, MAX_STOCK_KINDS, size), np.int64)
+    is_given = np.zeros((MAX_STOCK_KINDS, size), bool)
     for thing in objects.things:
         venue = objects.venues.index(thing.venue)
         spec = thing.spec
@@ -121,16 +121,15 @@ def stock_tables(config: Config, objects: Objects, kinds: list[str], size: int) 
             (given, spec.stock_max),
         ):
             for kind, amount in amounts.items():
-                table[venue, kinds.index(kind)] += amount
+                table[kinds.index(kind), venue] += amount
         for kind in spec.stock_max:
-            is_given[venue, kinds.index(kind)] = True
+            is_given[kinds.index(kind), venue] = True
     replenish = config.economy.stove_stock_replenish
     if replenish is not None and "raw_ingredients" in kinds:
         for thing in objects.things:
             if thing.spec.type == "stove":
-                restock[objects.venues.index(thing.venue), kinds.index("raw_ingredients")] = (
-                    replenish
-                )
+                raw, venue = kinds.index("raw_ingredients"), objects.venues.index(thing.venue)
+                restock[raw, venue] = replenish
     index = {
         name: np.int32(kinds.index(name) if name in kinds else NONE)
         for name in ("meals", "raw_ingredients", "cafe_meals")

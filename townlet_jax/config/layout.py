@@ -157,7 +157,7 @@ class StockLayout(struct.PyTreeNode):
     """Stock of the venues.
 
     Attributes:
-      initial, restock, maximum: int32 `[V, S]` [units]; units/day for restock; unlimited = 2^30.
+      initial, restock, maximum: int32 `[S, V]` [units]; units/day for restock; unlimited = 2^30.
       meals, raw_ingredients, cafe_meals: int32, kind index of these names, NONE if no venue has
         them.
     """

@@ -13,7 +13,7 @@ from townlet_jax.config.layout import (
     ObjectLayout,
     StockLayout,
 )
-from townlet_jax.masked import NONE, one_hot, pick
+from townlet_jax.masked import NONE, computed_once, one_hot, pick, pick_bool
 from townlet_jax.state.events import FailReason
 from townlet_jax.state.queues import Use
 
@@ -33,7 +33,7 @@ def has_flag(use: Use, flag: Flag, affordances: AffordanceLayout) -> jax.Array:
     Returns:
       bool `[A]`.
     """
-    return pick(affordances.flags[:, flag], use.affordance, False)
+    return pick_bool(affordances.flags[:, flag], use.affordance)
 
 
 def venue_of(use: Use, objects: ObjectLayout) -> jax.Array:
@@ -99,7 +99,7 @@ def refund(
     Args:
       use: what residents run, before it is stopped.
       wallet: float32 `[A]` [money].
-      stock: int32 `[V, S]` [units].
+      stock: int32 `[S, V]` [units].
       mask: bool `[A]`; only residents that run something count.
       affordances, objects, stock_layout: tables.
 
@@ -112,7 +112,7 @@ def refund(
     taken = jnp.maximum(-pick(affordances.stock_start, use.affordance), 0)  # [A, S]
     share = taken.astype(jnp.float32) * left[:, None] / duration[:, None]
     units = jnp.floor(share + 0.5).astype(jnp.int32)
-    returned = _by_venue(venue_of(use, objects), mask, units, stock.shape[0])
+    returned = _by_venue(venue_of(use, objects), mask, units, stock.shape[1])
     wallet = jnp.where(mask, wallet + use.paid * left / duration, wallet)
     return wallet, restrain(stock, returned, stock_layout)
 
@@ -137,7 +137,7 @@ def start(
 
     Args:
       use: what residents run.
-      wallet: float32 `[A]` [money]; stock: int32 `[V, S]` [units].
+      wallet: float32 `[A]` [money]; stock: int32 `[S, V]` [units].
       affordance, row: int32 `[A]`, what is to be started where, NONE = nothing.
       reason: int32 `[A]`, first failed test with nobody else in mind, NONE = all passed.
       cost: float32 `[A]` [money], full price.
@@ -154,15 +154,18 @@ def start(
     )
     change = pick(affordances.stock_start, affordance)  # [A, S]
     venue = pick(objects.venue, row, NONE)
-    taken = jnp.where(is_passed[:, None], jnp.maximum(-change, 0), 0)
-    is_before = (venue[:, None] == venue[None, :]) & (priority[None, :] <= priority[:, None])
-    total = jnp.sum(jnp.where(is_before[:, :, None], taken[None, :, :], 0), axis=1)  # [A, S]
-    is_enough = jnp.all(total <= pick(stock, venue), axis=-1)
+    taken = jnp.where(is_passed[:, None], jnp.maximum(-change, 0), 0).T  # [S, A]
+    venue, taken = computed_once((venue, taken))
+    is_before = (venue[:, None] == venue[None, :]) & (priority[:, None] <= priority[None, :])
+    counts = computed_once(jnp.where(is_before, -1, 0))  # all bits or none, [other, one]
+    total = computed_once(jnp.sum(counts[None, :, :] & taken[:, :, None], axis=1))  # [S, A]
+    there = stock.at[:, venue].get(mode="clip", wrap_negative_indices=False)
+    is_enough = jnp.all(total <= jnp.where((venue != NONE)[None, :], there, 0), axis=0)
     has_started = is_passed & is_enough
     reason = jnp.where(is_passed & ~is_enough, FailReason.INSUFFICIENT_STOCK, reason)
     stock = restrain(
         stock,
-        _by_venue(venue, has_started, change, stock.shape[0]),
+        _by_venue(venue, has_started, change, stock.shape[1]),
         stock_layout,
     )
     use = Use(
@@ -220,6 +223,7 @@ def share_meals(
     """
     is_eating = has_flag(use, Flag.MEAL, affordances)
     venue = jnp.where(is_eating, venue_of(use, objects), NONE)
+    is_eating, venue = computed_once((is_eating, venue))
     is_together = (venue[:, None] == venue[None, :]) & is_eating[:, None]
     has_begun = has_started[:, None] | has_started[None, :]
     others = ~jnp.eye(venue.shape[0], dtype=bool)
@@ -236,7 +240,7 @@ def finish(
     """Ends runs that have no ticks left and books what they produce.
 
     Args:
-      use: what residents run; stock: int32 `[V, S]` [units].
+      use: what residents run; stock: int32 `[S, V]` [units].
       affordances, objects, stock_layout: tables.
 
     Returns:
@@ -246,7 +250,7 @@ def finish(
     affordance = jnp.where(is_done, use.affordance, NONE)
     row = jnp.where(is_done, use.obj, NONE)
     made = _by_venue(
-        venue_of(use, objects), is_done, pick(affordances.stock_finish, affordance), stock.shape[0]
+        venue_of(use, objects), is_done, pick(affordances.stock_finish, affordance), stock.shape[1]
     )
     use = Use(
         obj=jnp.where(is_done, NONE, use.obj),
@@ -262,7 +266,7 @@ def restrain(stock: jax.Array, change: jax.Array, stock_layout: StockLayout) -> 
     below zero.
 
     Args:
-      stock, change: int32 `[V, S]` [units].
+      stock, change: int32 `[S, V]` [units].
       stock_layout: tables.
     """
     ceiling = jnp.maximum(stock, stock_layout.maximum)
@@ -270,6 +274,8 @@ def restrain(stock: jax.Array, change: jax.Array, stock_layout: StockLayout) -> 
 
 
 def _by_venue(venue: jax.Array, mask: jax.Array, units: jax.Array, num_venues: int) -> jax.Array:
-    """Sums units `[A, S]` of marked residents by venue into `[V, S]`."""
-    is_there = one_hot(jnp.where(mask, venue, NONE), num_venues)  # [A, V]
-    return jnp.sum(jnp.where(is_there[:, :, None], units[:, None, :], 0), axis=0)
+    """Sums units `[A, S]` of marked residents by venue into `[S, V]`."""
+    units = jnp.where(mask[:, None], units, 0).T  # [S, A]
+    venue, units = computed_once((venue, units))
+    is_there = one_hot(venue, num_venues)  # [A, V]
+    return jnp.sum(jnp.where(is_there[None, :, :], units[:, :, None], 0), axis=1)

@@ -5,6 +5,7 @@ Ties are read as they stand before the tick's tie step; all that is written is t
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from townlet_jax.config.params import ChatParams
 from townlet_jax.grid import chebyshev
@@ -44,22 +45,21 @@ def eligible(
     Returns:
       bool `[A, A]`, symmetric, diagonal false.
     """
-    is_ready = is_free & ~is_blocking
-    is_other = ~jnp.eye(is_free.shape[0], dtype=bool)
-    is_near = chebyshev(position[:, None, :], position[None, :, :]) <= params.range_tiles
-    is_rested = now.tick - relationships.last_chat_tick >= params.pair_cooldown_ticks
-    is_avoided = relationships.rivalry >= avoid_level[:, None]
-    is_work = is_working[:, None] | is_working[None, :]
-    is_same_venue = (venue[:, None] == venue[None, :]) & (venue != NONE)[:, None]
-    return (
-        is_ready[:, None]
-        & is_ready[None, :]
-        & is_other
-        & is_near
-        & is_rested
-        & ~(is_avoided | is_avoided.T)
-        & (~is_work | is_same_venue)
-    )
+    slots = jnp.arange(is_free.shape[0], dtype=jnp.int32)
+    venue = jnp.where(venue == NONE, NONE - 1 - slots, venue)  # idle: the same as nobody's
+    is_barred = (~is_free | is_blocking).astype(jnp.int32)
+    works = is_working.astype(jnp.int32)
+    venue, is_barred, works, avoid_level = computed_once((venue, is_barred, works, avoid_level))
+    # What speaks against a chat of the one with the other, not 0 if anything does: a CPU adds up
+    # integers several times faster than truth values.
+    distance = chebyshev(position[:, None, :], position[None, :, :])
+    against = jnp.where(distance <= params.range_tiles, is_barred[:, None], 1)
+    against |= jnp.where(relationships.rivalry >= avoid_level[:, None], 1, 0)
+    against |= jnp.where(venue[:, None] == venue[None, :], 0, works[:, None])
+    against |= jnp.where(slots[:, None] == slots[None, :], 1, 0)
+    rest = now.tick - relationships.last_chat_tick
+    against = computed_once(against | jnp.where(rest >= params.pair_cooldown_ticks, 0, 1))
+    return (against | against.T) == 0
 
 
 def converse(
@@ -111,8 +111,12 @@ def converse(
     is_success = is_accepted & (is_forced | (u_success < prob))
     quality = jnp.where(is_forced, forced_quality, quality)
     listener = computed_once(jnp.where(is_accepted, partner, NONE))
-    spoke = listener[:, None] == jnp.arange(num_agents, dtype=jnp.int32)[None, :]
-    last_chat_tick = jnp.where(spoke | spoke.T, now.tick, relationships.last_chat_tick)
+    slots = jnp.arange(num_agents, dtype=jnp.int32)
+    is_pair = listener[:, None] == slots[None, :]
+    speaker = jnp.max(jnp.where(is_pair, slots[:, None], NONE), axis=0)
+    other = computed_once(jnp.maximum(listener, speaker))  # in at most one chat each
+    has_met = other[:, None] == slots[None, :]
+    last_chat_tick = jnp.where(has_met, now.tick, relationships.last_chat_tick)
     events = ChatEvents(
         listener=listener, is_success=is_success, quality=jnp.where(is_accepted, quality, 0.0)
     )
@@ -132,7 +136,7 @@ def propose(
 
     Args:
       wants: bool `[A]`; target: int32 `[A]`, NONE = nearest.
-      eligible: bool `[A, A]`.
+      eligible: bool `[A, A]`, symmetric.
       position: int32 `[A, 2]` [tile].
       priority: int32 `[A]`, a permutation of 0..A-1.
 
@@ -141,12 +145,13 @@ def propose(
     """
     num_agents = wants.shape[0]
     slots = jnp.arange(num_agents, dtype=jnp.int32)
-    is_meant = (target == NONE)[:, None] | (target[:, None] == slots[None, :])
+    target = jnp.where(wants, target, NONE - 1)
+    is_meant = (target == NONE)[None, :] | (target[None, :] == slots[:, None])  # [other, one]
     distance = chebyshev(position[:, None, :], position[None, :, :])
     # Distance, priority and slot in one number, so that a single minimum finds the partner.
-    code = (distance * num_agents + priority[None, :]) * num_agents + slots[None, :]
-    least = jnp.min(jnp.where(wants[:, None] & eligible & is_meant, code, NEVER), axis=1)
-    return jnp.where(least == NEVER, NONE, least % num_agents)
+    code = (distance * num_agents + priority[:, None]) * num_agents + slots[:, None]
+    least = jnp.min(jnp.where(computed_once(eligible & is_meant), code, NEVER), axis=0)
+    return jnp.where(least == NEVER, NONE, lax.rem(least, jnp.int32(num_agents)))
 
 
 def accept(partner: jax.Array, rank: jax.Array) -> jax.Array:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from townlet_jax.config.layout import StockLayout
 from townlet_jax.config.params import EconomyParams
-from townlet_jax.masked import rounded
+from townlet_jax.masked import computed_once, rounded
 from townlet_jax.state.clock import Now
 from townlet_jax.state.economy import Economy
 
@@ -29,7 +29,7 @@ def prices(
       float32 `[R]` [money].
     """
     is_spiked = is_active[:, None] & is_price_target  # [K, R]
-    factors = jnp.where(is_spiked, magnitude[:, None], 1)
+    factors = computed_once(jnp.where(is_spiked, magnitude[:, None], 1))
     factor = factors[0]
     for row in range(1, factors.shape[0]):
         factor = factor * factors[row]
@@ -99,4 +99,4 @@ def restock(
     room = jnp.maximum(stock.maximum - economy.stock, 0)
     is_due = now.tick_of_day == params.restock_tick
     restocked = jnp.where(is_due, jnp.minimum(stock.restock, room), 0)
-    return economy.replace(stock=economy.stock + restocked), restocked
+    return economy.replace(stock=economy.stock + restocked), restocked.T

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from townlet_jax.config.layout import JobLayout
 from townlet_jax.config.params import EmploymentParams
@@ -207,7 +208,7 @@ def _turn(employment: Employment, shift: Shift, now: Now) -> tuple[Employment, j
     window = employment.attendance.shape[1]
     entry = jnp.stack([employment.num_present, employment.num_scheduled], axis=-1)  # [A, 2]
     place = jnp.arange(window, dtype=jnp.int32)[None, :]
-    is_place = is_closed[:, None] & (place == (employment.num_attendance % window)[:, None])
+    is_place = is_closed[:, None] & (place == lax.rem(employment.num_attendance, window)[:, None])
     employment = employment.replace(
         status=jnp.where(is_opened, Status.ARRIVING, employment.status),
         closed_day=jnp.where(shift.is_after, now.day, employment.closed_day),

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from townlet_jax.config.params import MovementParams
 from townlet_jax.grid import STEPS
-from townlet_jax.masked import NEVER
+from townlet_jax.masked import NEVER, computed_once
 from townlet_jax.state.agents import Agents
 
 WALL = 1
@@ -38,7 +38,10 @@ def is_at(agents: Agents, cell: jax.Array) -> jax.Array:
     Returns:
       bool `[..., A]`.
     """
-    is_same = jnp.all(jnp.expand_dims(cell, -2) == _lift(agents.position, cell.ndim + 1), axis=-1)
+    x, y = agents.position[:, 0], agents.position[:, 1]
+    is_same = (cell[..., 0, None] == _lift(x, cell.ndim)) & (
+        cell[..., 1, None] == _lift(y, cell.ndim)
+    )
     return is_same & _lift(agents.is_alive, cell.ndim)
 
 
@@ -80,12 +83,13 @@ def move(
         agents.blocked_moves >= params.ghost_step_after
     )
     is_candidate = is_open & (~is_occupied | has_patience_lost)
+    target, is_candidate = computed_once((target, is_candidate))
     wants_same = (
         (target[:, None, 0] == target[None, :, 0])
         & (target[:, None, 1] == target[None, :, 1])
-        & is_candidate[None, :]
-    )  # [A, A]
-    first = jnp.min(jnp.where(wants_same, priority[None, :], NEVER), axis=-1)
+        & is_candidate[:, None]
+    )  # [other, one]
+    first = jnp.min(jnp.where(wants_same, priority[:, None], NEVER), axis=0)
     has_moved = is_candidate & (priority == first)
     agents = agents.replace(
         position=jnp.where(has_moved[:, None], target, agents.position),

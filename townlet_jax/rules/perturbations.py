@@ -3,10 +3,11 @@
 import jax
 import jax.numpy as jnp
 from flax import struct
+from jax import lax
 
 from townlet_jax.config.layout import PerturbationKind, PerturbationLayout
 from townlet_jax.config.params import PerturbationParams
-from townlet_jax.masked import NEVER, NONE, first_true, one_hot, pick, rank, rounded
+from townlet_jax.masked import NEVER, NONE, computed_once, first_true, one_hot, pick, rank, rounded
 from townlet_jax.state.clock import Now
 from townlet_jax.state.events import PerturbationEvents
 from townlet_jax.state.perturbations import STARTS_KEPT, Perturbations
@@ -66,6 +67,7 @@ def meet_target(perturbations: Perturbations, layout: PerturbationLayout) -> jax
     """
     is_meet = active_kinds(perturbations, layout) == PerturbationKind.ARRANGED_MEET
     is_asked = is_meet[:, None] & perturbations.is_target  # [K, A]
+    is_asked = computed_once(is_asked)
     event_id = jnp.where(is_asked, perturbations.event_id[:, None], NEVER)
     is_first = is_asked & (event_id == jnp.min(event_id, axis=0)[None, :])
     return jnp.max(jnp.where(is_first, perturbations.location[:, None], NONE), axis=0)
@@ -220,11 +222,13 @@ def invite(is_candidate: jax.Array, rivalry: jax.Array, bits: jax.Array) -> Gues
     index = jnp.arange(is_candidate.shape[0], dtype=jnp.int32)
     is_other = index[:, None] != index[None, :]
     is_pair = is_candidate[:, None] & is_candidate[None, :] & is_other
-    highest = jnp.max(jnp.where(is_pair, rivalry + rivalry.T, 0), axis=1)  # [A]
+    # Only positive sums count; they order like their bits.
+    strife = _bits(jnp.where(is_pair, rivalry + rivalry.T, 0))
+    highest = computed_once(jnp.maximum(jnp.max(strife, axis=0), 0))  # [A]
     top = jnp.max(highest)
-    first = first_true((highest == top) & (top > 0))
+    first = computed_once(first_true((highest == top) & (top > 0)))
     row = jnp.maximum(first, 0)
-    is_match = (rivalry[row] + rivalry[:, row] == top) & is_candidate & (index != first)
+    is_match = (_bits(rivalry[row] + rivalry[:, row]) == top) & is_candidate & (index != first)
     second = first_true(is_match & (first != NONE))
     return Guests(
         is_rival=(index == first) | (index == second),
@@ -245,6 +249,10 @@ def select(guests: Guests, is_top_rivals: jax.Array, max_participants: jax.Array
     shape = (1,) * is_top_rivals.ndim + guests.turn.shape
     turn, is_rival = guests.turn.reshape(shape), guests.is_rival.reshape(shape)
     return jnp.where(is_top_rivals[..., None], is_rival, turn < max_participants[..., None])
+
+
+def _bits(x: jax.Array) -> jax.Array:
+    return lax.bitcast_convert_type(x, jnp.int32)
 
 
 def _is_city(kind: jax.Array) -> jax.Array:

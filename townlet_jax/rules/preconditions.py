@@ -10,8 +10,19 @@ import jax.numpy as jnp
 from flax import struct
 
 from townlet_jax.config.layout import AffordanceLayout, Attribute, Operator, Utility
-from townlet_jax.masked import NONE, pick
+from townlet_jax.masked import NONE, computed_once, pick
 from townlet_jax.state.events import FailReason
+
+_LESS, _EQUAL, _GREATER = 1, 2, 4
+_ACCEPTED = {
+    Operator.EQ: _EQUAL,
+    Operator.NE: _LESS | _GREATER,
+    Operator.LT: _LESS,
+    Operator.LE: _LESS | _EQUAL,
+    Operator.GT: _GREATER,
+    Operator.GE: _GREATER | _EQUAL,
+}
+"""Outcomes of a comparison with which a clause holds."""
 
 
 class Facts(struct.PyTreeNode):
@@ -19,7 +30,7 @@ class Facts(struct.PyTreeNode):
 
     Attributes:
       is_occupied: bool `[...]`, held by somebody else.
-      stock: int32 `[..., S]` [units] of the row's venue.
+      stock: int32 `[S, ...]` [units] of the row's venue.
       wallet: float32 `[...]` [money].
       level: float32 `[..., N]`.
       queue_length: int32 `[...]`.
@@ -53,49 +64,48 @@ def passes_clauses(facts: Facts, affordance: jax.Array, affordances: AffordanceL
     Returns:
       bool `[...]`.
     """
-    attribute = pick(affordances.clause_attribute, affordance, NONE)  # [..., 4]
-    operator = pick(affordances.clause_operator, affordance)
-    constant = pick(affordances.clause_constant, affordance, 0.0)
-    kind = pick(affordances.clause_kind, affordance)
+
+    def clauses(table: jax.Array, default: float) -> jax.Array:
+        return jnp.moveaxis(pick(table, affordance, default), -1, 0)  # [4, ...]
+
+    attribute = clauses(affordances.clause_attribute, NONE)
+    operator = clauses(affordances.clause_operator, 0)
+    constant = clauses(affordances.clause_constant, 0.0)
+    kind = clauses(affordances.clause_kind, 0)
+    attribute, operator, constant, kind = computed_once((attribute, operator, constant, kind))
     value = jnp.zeros_like(constant)
     for code, known in _values(facts, kind).items():
         value = jnp.where(attribute == code, known, value)
-    comparisons = {
-        Operator.EQ: value == constant,
-        Operator.NE: value != constant,
-        Operator.LT: value < constant,
-        Operator.LE: value <= constant,
-        Operator.GT: value > constant,
-        Operator.GE: value >= constant,
-    }
-    is_true = attribute == NONE
-    for comparison, outcome in comparisons.items():
-        is_true |= (operator == comparison) & outcome
-    return jnp.all(is_true, axis=-1)
+    value = computed_once(value)
+    outcome = jnp.where(value < constant, _LESS, jnp.where(value > constant, _GREATER, _EQUAL))
+    accepted = jnp.int32(0)
+    for comparison, outcomes in _ACCEPTED.items():
+        accepted = jnp.where(operator == comparison, outcomes, accepted)
+    accepted = jnp.where(attribute == NONE, _LESS | _EQUAL | _GREATER, accepted)
+    return jnp.min(computed_once(accepted & outcome), axis=0) > 0
 
 
 def _values(facts: Facts, kind: jax.Array) -> dict[Attribute, jax.Array]:
-    """Lays the facts out as float32 values broadcastable over the clause axis `[..., 4]`."""
+    """Lays the facts out as float32 values broadcastable over the clause axis `[4, ...]`."""
 
-    def column(x: jax.Array) -> jax.Array:
-        return x.astype(jnp.float32)[..., None]
+    def value(x: jax.Array) -> jax.Array:
+        return x.astype(jnp.float32)[None]
 
-    num_kinds = facts.stock.shape[-1]
-    units = sum(jnp.where(kind == s, facts.stock[..., s, None], 0) for s in range(num_kinds))
+    units = sum(jnp.where(kind == s, held[None], 0) for s, held in enumerate(facts.stock))
     return {
-        Attribute.OCCUPIED: column(facts.is_occupied),
+        Attribute.OCCUPIED: value(facts.is_occupied),
         Attribute.POWER_ON: facts.is_on[Utility.POWER].astype(jnp.float32),
         Attribute.WATER_ON: facts.is_on[Utility.WATER].astype(jnp.float32),
         Attribute.STOCK: jnp.asarray(units, jnp.float32),
-        Attribute.WALLET: column(facts.wallet),
-        Attribute.HUNGER: column(facts.level[..., 0]),
-        Attribute.HYGIENE: column(facts.level[..., 1]),
-        Attribute.ENERGY: column(facts.level[..., 2]),
-        Attribute.QUEUE_LENGTH: column(facts.queue_length),
+        Attribute.WALLET: value(facts.wallet),
+        Attribute.HUNGER: value(facts.level[..., 0]),
+        Attribute.HYGIENE: value(facts.level[..., 1]),
+        Attribute.ENERGY: value(facts.level[..., 2]),
+        Attribute.QUEUE_LENGTH: value(facts.queue_length),
         Attribute.TICK_OF_DAY: facts.tick_of_day.astype(jnp.float32),
         Attribute.DAY: facts.day.astype(jnp.float32),
-        Attribute.IS_OWN_SITE: column(facts.is_own_site),
-        Attribute.IN_SHIFT_WINDOW: column(facts.is_in_shift_window),
+        Attribute.IS_OWN_SITE: value(facts.is_own_site),
+        Attribute.IN_SHIFT_WINDOW: value(facts.is_in_shift_window),
     }
 
 
@@ -121,9 +131,9 @@ def first_failure(
     Returns:
       int32 `[...]`, `FailReason` or NONE.
     """
-    taken = jnp.maximum(-pick(affordances.stock_start, affordance), 0)
+    taken = jnp.moveaxis(jnp.maximum(-pick(affordances.stock_start, affordance), 0), -1, 0)
     tests = (
-        (FailReason.INSUFFICIENT_STOCK, jnp.all(taken <= jnp.maximum(facts.stock, 0), axis=-1)),
+        (FailReason.INSUFFICIENT_STOCK, jnp.all(taken <= jnp.maximum(facts.stock, 0), axis=0)),
         (FailReason.INSUFFICIENT_FUNDS, facts.wallet >= cost),
         (FailReason.PRECONDITION_FAILED, passes_clauses(facts, affordance, affordances)),
         (FailReason.WATER_OFF, ~facts.requires[..., Utility.WATER] | facts.is_on[Utility.WATER]),

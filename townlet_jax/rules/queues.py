@@ -6,11 +6,12 @@ both.
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from townlet_jax.config.layout import ObjectLayout
 from townlet_jax.config.params import QueueParams
 from townlet_jax.grid import chebyshev
-from townlet_jax.masked import NONE, best, one_hot, pick, rank, rounded
+from townlet_jax.masked import NEVER, NONE, at, computed_once, one_hot, pick, rank, rounded
 from townlet_jax.state.clock import Now
 from townlet_jax.state.events import QueueRecords
 from townlet_jax.state.queues import Queues
@@ -18,6 +19,8 @@ from townlet_jax.state.relationships import Relationships
 
 MAX_WAIT = 100_000
 """[tick] Longest wait that counts, so that keys stay far below 2^31."""
+MAX_TYPES = 64
+"""More than there are types of objects."""
 COOLDOWN, GHOST_STEP, ROTATION = 0, 1, 2
 """Entries of `Queues.totals`."""
 
@@ -50,10 +53,19 @@ def is_waiting(queues: Queues) -> jax.Array:
     """Tells who waits where.
 
     Returns:
-      bool `[O, A]`.
+      bool `[A, O]`.
     """
-    num_objects = queues.holder.shape[0]
-    return queues.waiting_for[None, :] == jnp.arange(num_objects, dtype=jnp.int32)[:, None]
+    rows = jnp.arange(queues.holder.shape[0], dtype=jnp.int32)
+    return queues.waiting_for[:, None] == rows[None, :]
+
+
+def num_waiting(queues: Queues) -> jax.Array:
+    """Counts who waits at each row.
+
+    Returns:
+      int32 `[O]`.
+    """
+    return jnp.sum(is_waiting(queues), axis=0, dtype=jnp.int32)
 
 
 def leave(queues: Queues, is_leaving: jax.Array) -> Queues:
@@ -63,6 +75,7 @@ def leave(queues: Queues, is_leaving: jax.Array) -> Queues:
       queues: queues.
       is_leaving: bool `[A]`.
     """
+    is_leaving = computed_once(is_leaving)
     return queues.replace(
         holder=jnp.where(pick(is_leaving, queues.holder, False), NONE, queues.holder),
         waiting_for=jnp.where(is_leaving, NONE, queues.waiting_for),
@@ -85,19 +98,17 @@ def request(
     Returns:
       queues; the number of requests refused by a cooldown, int32.
     """
-    num_objects, num_agents = queues.cooldown_until.shape
-    is_asked = one_hot(row, num_objects).T  # [O, A]
+    slots = jnp.arange(row.shape[0], dtype=jnp.int32)
+    row, is_in_range = computed_once((row, is_in_range))
     is_asking = (row != NONE) & is_in_range
-    until = jnp.max(jnp.where(is_asked, queues.cooldown_until, 0), axis=0)
+    until = at(queues.cooldown_until, jnp.maximum(row, 0), slots)
     is_refused = is_asking & queues.is_fairness_on & (now.tick < until)
-    has_place = (queues.waiting_for == row) | jnp.any(
-        is_asked & one_hot(queues.holder, num_agents), axis=0
-    )
-    is_joining = is_asking & ~is_refused & ~has_place
+    has_place = (queues.waiting_for == row) | (pick(queues.holder, row, NONE) == slots)
+    is_joining = computed_once(is_asking & ~is_refused & ~has_place)
     queues = leave(queues, is_joining)
     num_refused = jnp.sum(is_refused, dtype=jnp.int32)
     queues = queues.replace(
-        waiting_for=jnp.where(is_joining, row, queues.waiting_for),
+        waiting_for=computed_once(jnp.where(is_joining, row, queues.waiting_for)),
         joined_tick=jnp.where(is_joining, now.tick, queues.joined_tick),
         totals=queues.totals.at[COOLDOWN].add(num_refused),
     )
@@ -125,16 +136,47 @@ def serving_order(queues: Queues, priority: jax.Array, now: Now, params: QueuePa
     return rank(jnp.ones_like(key, bool), key, priority)
 
 
+def first_in_line(queues: Queues, code: jax.Array, after: jax.Array | None = None) -> jax.Array:
+    """Finds who waits at each row and is served first.
+
+    Args:
+      queues: queues.
+      code: int32 `[A]`, place in the serving order times A, plus slot.
+      after: int32 `[O]`, codes; only who comes after them takes part. None for everybody.
+
+    Returns:
+      int32 `[O]`, codes, NEVER where nobody waits.
+    """
+    is_candidate = is_waiting(queues)
+    if after is not None:
+        is_candidate = is_candidate & (code[:, None] > after[None, :])
+    return computed_once(jnp.min(jnp.where(is_candidate, code[:, None], NEVER), axis=0))
+
+
+def _codes(queues: Queues, priority: jax.Array, now: Now, params: QueueParams) -> jax.Array:
+    """Packs the serving order and the slot into one number per resident, int32 `[A]`."""
+    num_agents = priority.shape[0]
+    slots = jnp.arange(num_agents, dtype=jnp.int32)
+    return computed_once(serving_order(queues, priority, now, params) * num_agents + slots)
+
+
+def _slot(code: jax.Array, num_agents: int) -> jax.Array:
+    """Reads slots off codes, NONE where the code is NEVER."""
+    return jnp.where(code == NEVER, NONE, lax.rem(code, jnp.int32(num_agents)))
+
+
 def seat(queues: Queues, row_winner: jax.Array) -> Queues:
     """Makes residents holders of the rows they waited for.
 
     Args:
       queues: queues.
-      row_winner: int32 `[O]`, new holder per row, NONE = no change.
+      row_winner: int32 `[O]`, new holder per row, who waits for it, NONE = no change.
     """
-    has_won = jnp.any(one_hot(row_winner, queues.waiting_for.shape[0]), axis=0)
+    slots = jnp.arange(queues.waiting_for.shape[0], dtype=jnp.int32)
+    row_winner = computed_once(row_winner)
+    has_won = pick(row_winner, queues.waiting_for, NONE) == slots
     return queues.replace(
-        holder=jnp.where(row_winner != NONE, row_winner, queues.holder),
+        holder=computed_once(jnp.where(row_winner != NONE, row_winner, queues.holder)),
         stall_count=jnp.where(row_winner != NONE, 0, queues.stall_count),
         waiting_for=jnp.where(has_won, NONE, queues.waiting_for),
         joined_tick=jnp.where(has_won, 0, queues.joined_tick),
@@ -155,9 +197,8 @@ def grant(
     Returns:
       queues; winner: int32 `[O]`, new holder, NONE where nothing was granted.
     """
-    order = serving_order(queues, priority, now, params)
-    winner = best(is_waiting(queues), order[None, :])
-    winner = jnp.where(queues.holder == NONE, winner, NONE)
+    first = first_in_line(queues, _codes(queues, priority, now, params))
+    winner = jnp.where(queues.holder == NONE, _slot(first, priority.shape[0]), NONE)
     return seat(queues, winner), winner
 
 
@@ -174,7 +215,9 @@ def keep_up(
       params: queue parameters.
     """
     row = jnp.maximum(queues.waiting_for, held_row(queues))
-    is_away = (row != NONE) & ~jnp.any(one_hot(row, is_near.shape[1]) & is_near, axis=1)
+    row = computed_once(row)
+    slots = jnp.arange(row.shape[0], dtype=jnp.int32)
+    is_away = (row != NONE) & ~at(is_near, slots, jnp.maximum(row, 0))
     queues = leave(queues, is_away & ~is_running & params.require_range)
     is_still = queues.waiting_for != NONE
     return queues.replace(waited_today_ticks=queues.waited_today_ticks + is_still.astype(jnp.int32))
@@ -209,8 +252,8 @@ def stall(
       bool `[A]`, complaints that counted; the conflict records.
     """
     num_agents = priority.shape[0]
-    waits = is_waiting(queues)  # [O, A]
-    length = jnp.sum(waits, axis=1, dtype=jnp.int32)
+    waits = is_waiting(queues)  # [A, O]
+    length = computed_once(jnp.sum(waits, axis=0, dtype=jnp.int32))
     has_contest = (queues.holder != NONE) & (length > 0) & ~is_virtual
     holder_runs = pick(is_running, queues.holder, False)
     is_idle = ~holder_runs & ~is_exempt
@@ -218,8 +261,10 @@ def stall(
         pick(progressed_ticks, queues.holder) >= params.min_hold_ticks
     )
     does_count = has_contest & jnp.where(holder_runs, is_exposed, is_idle)
-    hits = waits & is_hit[None, :] & does_count[:, None]
-    num_hits = jnp.sum(hits, axis=1, dtype=jnp.int32)
+    has_contest, is_idle, does_count = computed_once((has_contest, is_idle, does_count))
+    num_hits = jnp.sum(waits & is_hit[:, None], axis=0, dtype=jnp.int32)
+    num_hits = jnp.where(does_count, num_hits, 0)
+    is_counted = is_hit & pick(does_count, queues.waiting_for, False)
     strain = jnp.where(has_contest, num_hits + is_idle.astype(jnp.int32), 0)
     stall_count = jnp.where(length > 0, queues.stall_count + strain, 0)
     is_ghost = (
@@ -228,23 +273,21 @@ def stall(
         & (stall_count >= params.ghost_step_after)
         & queues.is_fairness_on
     )
-    order = serving_order(queues, priority, now, params)
-    winner = jnp.where(is_ghost, best(waits, order[None, :]), NONE)
+    is_ghost = computed_once(is_ghost)
+    first = first_in_line(queues, _codes(queues, priority, now, params))
+    winner = jnp.where(is_ghost, _slot(first, num_agents), NONE)
     evicted = jnp.where(is_ghost, queues.holder, NONE)
-    lost = one_hot(evicted, num_agents)  # [O, A]
-    is_evicted = jnp.any(lost, axis=0)
-    rows = jnp.arange(stall_count.shape[0], dtype=jnp.int32)[:, None]
+    lost_row = held_row(queues.replace(holder=evicted))
+    is_evicted = lost_row != NONE
     num_ghosts = jnp.sum(is_ghost, dtype=jnp.int32)
     queues = seat(queues.replace(stall_count=stall_count), winner)
     queues = queues.replace(
-        waiting_for=jnp.where(
-            is_evicted, jnp.max(jnp.where(lost, rows, NONE), axis=0), queues.waiting_for
-        ),
+        waiting_for=jnp.where(is_evicted, lost_row, queues.waiting_for),
         joined_tick=jnp.where(is_evicted, now.tick, queues.joined_tick),
         totals=queues.totals + jnp.stack([jnp.int32(0), num_ghosts, num_ghosts]),
     )
     records = record(is_ghost, evicted, winner, length, params.ghost_step_boost, params)
-    return queues, is_evicted, jnp.any(hits, axis=0), records
+    return queues, is_evicted, is_counted, records
 
 
 def record(
@@ -300,15 +343,15 @@ def hand_over(
     Returns:
       queues; the handover records.
     """
-    waits = is_waiting(queues)
-    length = jnp.sum(waits, axis=1, dtype=jnp.int32)
-    order = serving_order(queues, priority, now, params)
-    first = best(waits, order[None, :])
-    second = best(waits & ~one_hot(first, priority.shape[0]), order[None, :])
-    liking = relationships.trust + relationships.familiarity - relationships.rivalry
-    likes = pick(liking, finisher, 0.0)  # [O, A]
-    rows = jnp.arange(first.shape[0])
-    gain = likes[rows, jnp.maximum(second, 0)] - likes[rows, jnp.maximum(first, 0)]
+    num_agents = priority.shape[0]
+    length = computed_once(num_waiting(queues))
+    codes = _codes(queues, priority, now, params)
+    first_code = first_in_line(queues, codes)
+    first = _slot(first_code, num_agents)
+    second = _slot(first_in_line(queues, codes, first_code), num_agents)
+    first, second, finisher = computed_once((first, second, finisher))
+    gain = _liking(relationships, finisher, second) - _liking(relationships, finisher, first)
+    gain = computed_once(gain)
     is_promoted = (
         params.has_friend_promotion & (second != NONE) & (gain > params.friend_promotion_margin)
     )
@@ -316,6 +359,18 @@ def hand_over(
     queues = queues.replace(holder=jnp.where(finisher != NONE, NONE, queues.holder))
     records = record(winner != NONE, finisher, winner, length, params.handover_boost, params)
     return seat(queues, winner), records
+
+
+def _liking(relationships: Relationships, holder: jax.Array, partner: jax.Array) -> jax.Array:
+    """Reads `trust + familiarity - rivalry` of pairs, float32 `[O]`; meaningless where one is
+    NONE.
+    """
+    ties = relationships
+    pair = jnp.maximum(holder, 0) * ties.trust.shape[0] + jnp.maximum(partner, 0)
+    pair = computed_once(pair)
+    planes = (ties.trust, ties.familiarity, ties.rivalry)
+    trust, familiarity, rivalry = (at(plane.reshape(-1), pair) for plane in planes)
+    return trust + familiarity - rivalry
 
 
 def cool_down(
@@ -334,9 +389,10 @@ def cool_down(
     """
     override = objects.cooldown_override
     ticks = jnp.where(override == NONE, params.cooldown_ticks, override)  # [O]
-    is_twin = (objects.venue[:, None] == pick(objects.venue, used_row, NONE)[None, :]) & (
-        objects.type[:, None] == pick(objects.type, used_row, NONE)[None, :]
-    )
-    is_barred = is_twin & (used_row != NONE)[None, :] & ~objects.is_virtual[:, None]
+    kind = objects.venue * MAX_TYPES + objects.type  # [O]
+    used_kind = computed_once(pick(kind, used_row, NONE))
+    # No row is of kind NONE - 1; padding is left of it.
+    kind = jnp.where(objects.is_virtual, NONE - 1, kind)
+    is_barred = kind[:, None] == used_kind[None, :]  # [O, A]
     until = (now.tick + ticks)[:, None]
     return queues.replace(cooldown_until=jnp.where(is_barred, until, queues.cooldown_until))

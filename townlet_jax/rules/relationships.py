@@ -1,18 +1,23 @@
 """The tie store: directed ties that grow by events, compete for few places, fade and are forgotten.
 
 All planes are `[holder, partner]`. Values are exactly 0 and ticks `LONG_AGO` where there is no tie.
+What looks at one place at a time also takes planes in one row, `[A * A]`: XLA for CPU unrolls loops
+over so few partners and then does not use vector instructions, but over a long row it does.
 """
+
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from townlet_jax.config.params import RelationshipParams
-from townlet_jax.masked import LONG_AGO, NONE, computed_once, one_hot, pick, rounded
+from townlet_jax.masked import LONG_AGO, NONE, computed_once, drop_first, one_hot, pick, rounded
 from townlet_jax.state.clock import Now
 from townlet_jax.state.events import RelationshipEvents
 from townlet_jax.state.relationships import Relationships, TieDrop
 
+_PLANES = ("trust", "familiarity", "rivalry", "is_tie", "formed_tick", "last_event_tick")
 OFF = 0
 """Relationship stage in which only rivalry moves."""
 
@@ -62,31 +67,28 @@ def step(
     Returns:
       relationships; the events, with the values towards the chat partner before decay.
     """
-    moved = computed_once(move(relationships, delta, now, params))
-    is_kept = computed_once(within_capacity(moved, params, max_edges))
-    settled = _towards_partner(moved, is_kept, listener)
-    faded = fade(moved, traits, params)
+    moved = move(_flat(relationships), computed_once([_row(plane) for plane in delta]), now, params)
+    square = _square(moved, listener.shape[0])
+    is_kept = computed_once(within_capacity(square, params, max_edges))
+    settled = _towards_partner(square, is_kept, listener)
+    is_kept = computed_once(_row(is_kept))
+    moved = _flat(square)
+    faded = computed_once(fade(moved, traits, params))
     strongest = jnp.maximum(jnp.abs(faded.trust), jnp.abs(faded.familiarity))
     strongest = jnp.maximum(strongest, jnp.abs(faded.rivalry))
     is_dropped = moved.is_tie & ~(is_kept & (strongest > params.eviction_threshold))
     is_dropped = computed_once(is_dropped)
-    is_new = moved.formed_tick == now.tick
-    num_dropped = {
-        TieDrop.CAPACITY: _count(is_dropped & ~is_kept & ~is_new),
-        TieDrop.DECAY: _count(is_dropped & is_kept & ~is_new),
-        TieDrop.REMOVED: removed,
-        TieDrop.REFUSED: _count(is_dropped & is_new),
-    }
-    evicted = jnp.stack([num_dropped[cause] for cause in TieDrop], axis=1)
+    evicted = _by_cause(is_dropped, is_kept, moved.formed_tick == now.tick, removed)
     events = RelationshipEvents(
         evicted=evicted, settled_trust=settled[0], settled_familiarity=settled[1]
     )
-    return count(drop(faded, is_dropped), evicted, now, ticks_per_day, params), events
+    dropped = _square(drop(faded, is_dropped), listener.shape[0])
+    return count(dropped, evicted, now, ticks_per_day, params), events
 
 
 def move(
     relationships: Relationships,
-    delta: tuple[jax.Array, jax.Array, jax.Array],
+    delta: Sequence[jax.Array],
     now: Now,
     params: RelationshipParams,
 ) -> Relationships:
@@ -102,11 +104,14 @@ def move(
     is_on = params.stage != OFF
     d_trust = jnp.where(is_on, delta[0], 0.0)
     d_familiarity = jnp.where(is_on, delta[1], 0.0)
-    is_touched = (d_trust != 0) | (d_familiarity != 0) | (delta[2] != 0)
+    # Sums of sizes are 0 where all are; a CPU adds numbers faster than it joins truth values.
+    is_touched = jnp.abs(d_trust) + jnp.abs(d_familiarity) + jnp.abs(delta[2]) != 0
     trust = jnp.clip(relationships.trust + d_trust, -1.0, 1.0)
     familiarity = jnp.clip(relationships.familiarity + d_familiarity, -1.0, 1.0)
     rivalry = jnp.clip(relationships.rivalry + delta[2], params.min_rivalry, params.max_rivalry)
-    has_value = (trust != 0) | (familiarity != 0) | (rivalry != 0)
+    trust, familiarity, rivalry = computed_once((trust, familiarity, rivalry))
+    has_value = jnp.abs(trust) + jnp.abs(familiarity) + jnp.abs(rivalry) != 0
+    is_touched, has_value = computed_once((is_touched, has_value))
     is_born = ~relationships.is_tie & is_touched & has_value
     is_tie = relationships.is_tie | is_born
     return relationships.replace(
@@ -136,14 +141,17 @@ def within_capacity(
       bool `[A, A]`.
     """
     capacity = jnp.clip(params.effective_capacity, 0, max_edges)
-    num_reserved = jnp.minimum(params.reserve_rivals, capacity)
-    rivalry, formed_tick = relationships.rivalry, relationships.formed_tick
-    # Floats >= 0 order like their bits; a tie without strength still comes before no tie.
-    rival_place = _place(_bits(jnp.maximum(rivalry, 0.0)), formed_tick)
-    is_reserved = (rivalry > 0) & (rival_place < num_reserved)
+    is_tie, rivalry = relationships.is_tie, relationships.rivalry
+    excess = _count(is_tie) - capacity  # [A]
+    num_reserved = jnp.where(excess > 0, jnp.minimum(params.reserve_rivals, capacity), 0)
+    # Floats >= 0 order like their bits.
+    formed_tick, is_rival = relationships.formed_tick, (rivalry > 0).astype(jnp.int32)
+    is_reserved = is_rival - drop_first(is_rival, num_reserved, -_bits(rivalry), formed_tick)
     strength = jnp.abs(relationships.trust) + jnp.abs(relationships.familiarity) + jnp.abs(rivalry)
-    key = _bits(jnp.where(is_reserved, jnp.inf, strength)) + relationships.is_tie.astype(jnp.int32)
-    return relationships.is_tie & (_place(key, formed_tick) < capacity)
+    later = -jnp.arange(excess.shape[0], dtype=jnp.int32)[None, :]
+    is_open = is_tie.astype(jnp.int32) - is_reserved
+    is_left = drop_first(is_open, excess, _bits(strength), -formed_tick, later)
+    return is_left + is_reserved != 0
 
 
 def fade(
@@ -163,7 +171,7 @@ def fade(
     return relationships.replace(
         trust=relationships.trust * (1 - params.trust_decay),
         familiarity=relationships.familiarity * (1 - params.familiarity_decay),
-        rivalry=_shrunk(relationships, amount[:, None], params),
+        rivalry=_shrunk(relationships, _per_holder(amount, relationships.rivalry.shape), params),
     )
 
 
@@ -202,7 +210,7 @@ def count(
       ticks_per_day: int32 [tick].
       params: tie parameters.
     """
-    is_rolling = (now.tick % params.churn_window_ticks == 0) & (now.tick > 0)
+    is_rolling = (lax.rem(now.tick, params.churn_window_ticks) == 0) & (now.tick > 0)
     is_first = now.tick_of_day == 0
     window, today = relationships.evictions_window, relationships.evictions_today
     today = jnp.where(is_first, 0, today) + evicted
@@ -233,9 +241,12 @@ def remove(relationships: Relationships, is_removed: jax.Array) -> tuple[Relatio
     """
     is_gone = is_removed[:, None] | is_removed[None, :]
     lost = relationships.is_tie & ~is_removed[:, None] & is_removed[None, :]
-    cleared = drop(relationships, is_gone)
-    last_chat_tick = jnp.where(is_gone, LONG_AGO, relationships.last_chat_tick)
-    return cleared.replace(last_chat_tick=last_chat_tick), _count(lost)
+    is_gone = computed_once(_row(is_gone))
+    flat = drop(_flat(relationships), is_gone)
+    last_chat_tick = computed_once(_row(relationships.last_chat_tick))
+    last_chat_tick = computed_once(jnp.where(is_gone, LONG_AGO, last_chat_tick))
+    cleared = _square(flat, is_removed.shape[0])
+    return cleared.replace(last_chat_tick=last_chat_tick.reshape(lost.shape)), _count(lost)
 
 
 def set_tie(
@@ -324,28 +335,44 @@ def _bits(x: jax.Array) -> jax.Array:
     return lax.bitcast_convert_type(x, jnp.int32)
 
 
-def _place(key: jax.Array, formed_tick: jax.Array) -> jax.Array:
-    """Counts the ties before each one in its row: larger key, then older, then lower slot.
+def _per_holder(x: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Spreads values of holders `[A]` over planes."""
+    return jnp.broadcast_to(x[:, None], (x.shape[0], x.shape[0])).reshape(shape)
 
-    Args:
-      key: int32 `[A, A]` >= 0, 0 for who takes no part.
-      formed_tick: int32 `[A, A]` [tick].
 
-    Returns:
-      int32 `[A, A]`.
-    """
-    key = computed_once(key)
-    slots = jnp.arange(key.shape[0], dtype=jnp.int32)
-    is_lower = (slots[None, :] < slots[:, None]).astype(jnp.int32)[None]  # [1, one, other]
-    place = jnp.zeros_like(key)
-    # XLA for CPU writes out whole cubes [A, A, A] before sums of more than 32 terms.
-    for start in range(0, key.shape[0], 32):
-        other = slice(start, start + 32)
-        # With integers, `x > y or (x == y and first)` is `x + first > y`.
-        is_older = formed_tick[:, None, other] < formed_tick[:, :, None] + is_lower[:, :, other]
-        is_before = key[:, None, other] + is_older.astype(jnp.int32) > key[:, :, None]
-        place += jnp.sum(is_before, axis=2, dtype=jnp.int32)
-    return computed_once(place)
+def _row(plane: jax.Array) -> jax.Array:
+    return plane.reshape(-1)
+
+
+def _flat(relationships: Relationships) -> Relationships:
+    """Lays the planes of ties out in one row each, `[A * A]`; the rest stays."""
+    planes = {name: _row(getattr(relationships, name)) for name in _PLANES}
+    # Kept apart, or XLA would move the reshaping behind whatever follows.
+    return relationships.replace(**computed_once(planes))
+
+
+def _square(relationships: Relationships, num_agents: int) -> Relationships:
+    """Undoes `_flat`."""
+    shape = (num_agents, num_agents)
+    planes = computed_once({name: getattr(relationships, name) for name in _PLANES})
+    return relationships.replace(**{name: row.reshape(shape) for name, row in planes.items()})
+
+
+def _by_cause(
+    is_dropped: jax.Array, is_kept: jax.Array, is_new: jax.Array, removed: jax.Array
+) -> jax.Array:
+    """Counts dropped ties `[A * A]`, int32 `[A, 4]` by holder and `TieDrop`."""
+    num_agents = removed.shape[0]
+    unit = jnp.where(is_new, 1 << 16, jnp.where(is_kept, 1 << 8, 1))
+    units = computed_once(jnp.where(is_dropped, unit, 0)).reshape(num_agents, num_agents)
+    total = computed_once(jnp.sum(units, axis=1, dtype=jnp.int32))  # three counts of at most 64
+    num_dropped = {
+        TieDrop.CAPACITY: total & 255,
+        TieDrop.DECAY: (total >> 8) & 255,
+        TieDrop.REMOVED: removed,
+        TieDrop.REFUSED: total >> 16,
+    }
+    return jnp.stack([num_dropped[cause] for cause in TieDrop], axis=1)
 
 
 def _towards_partner(

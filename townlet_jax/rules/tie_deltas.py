@@ -71,33 +71,49 @@ def deltas(
       trust, familiarity, rivalry: float32 `[A, A]` [level], row = holder, before stage and clamp.
     """
     num_agents = is_alive.shape[0]
-    slots = jnp.arange(num_agents, dtype=jnp.int32)
     rows = computed_once(row_table(traits, params))
     partner, talk = _talk(chat, rows, traits, params)
     polite = _counterparts(handovers, num_agents)
     conflict = _counterparts(conflicts, num_agents)
     grudge = rows[TieEvent.QUEUE_CONFLICT]
     anger = computed_once([rounded(grudge * intensity[None, :]) for _, intensity in conflict])
-    is_pair = is_alive[:, None] & is_alive[None, :]
+    partners = partner, polite[0][0], polite[1][0], conflict[0][0], conflict[1][0]
+    marks = _marks(partners, (shared_meal, helped, helped.T, took.T), is_alive)
 
-    def total(channel: int) -> jax.Array:
-        def towards(other: jax.Array, value: jax.Array) -> jax.Array:
-            return jnp.where(other[:, None] == slots[None, :], value[channel][:, None], 0.0)
+    def part(number: int, value: jax.Array) -> jax.Array:
+        return jnp.where((marks & (1 << number)) != 0, value[:, :, None], 0.0)
 
-        def where(mask: jax.Array, event: TieEvent) -> jax.Array:
-            return jnp.where(mask, rows[event, channel][:, None], 0.0)
+    thanks = rows[TieEvent.QUEUE_POLITE]
+    total = part(0, talk)
+    total += part(1, thanks) + part(2, thanks)
+    total += part(3, anger[0]) + part(4, anger[1])
+    total += part(5, rows[TieEvent.SHARED_MEAL])
+    total += part(6, rows[TieEvent.HELP_RECEIVED])
+    total += part(7, rows[TieEvent.HELP_GIVEN])
+    trust, familiarity, rivalry = computed_once(total + part(8, rows[TieEvent.SHIFT_TAKEN]))
+    return trust, familiarity, rivalry
 
-        thanks = rows[TieEvent.QUEUE_POLITE]
-        value = towards(partner, talk)
-        value += towards(polite[0][0], thanks) + towards(polite[1][0], thanks)
-        value += towards(conflict[0][0], anger[0]) + towards(conflict[1][0], anger[1])
-        value += where(shared_meal, TieEvent.SHARED_MEAL)
-        value += where(helped, TieEvent.HELP_RECEIVED)
-        value += where(helped.T, TieEvent.HELP_GIVEN)
-        value += where(took.T, TieEvent.SHIFT_TAKEN)
-        return jnp.where(is_pair, value, 0.0)
 
-    return computed_once((total(0), total(1), total(2)))
+def _marks(
+    partners: tuple[jax.Array, ...], masks: tuple[jax.Array, ...], is_alive: jax.Array
+) -> jax.Array:
+    """Marks by bits which parts each pair of living residents has, so that channels share them.
+
+    Args:
+      partners: int32 `[A]` each, the other one of a part, NONE = none.
+      masks: bool `[A, A]` each, further parts.
+      is_alive: bool `[A]`.
+
+    Returns:
+      int32 `[A, A]`, bit k for the k-th part.
+    """
+    slots = jnp.arange(is_alive.shape[0], dtype=jnp.int32)
+    alive = computed_once(is_alive.astype(jnp.int32))
+    pairs = [other[:, None] == slots[None, :] for other in computed_once(partners)]
+    marks = jnp.int32(0)
+    for k, mask in enumerate((*pairs, *masks)):
+        marks = marks + jnp.where(mask, 1 << k, 0)
+    return computed_once(marks * alive[:, None] * alive[None, :])
 
 
 def _talk(
@@ -111,6 +127,7 @@ def _talk(
     speaker = _inverse(chat.listener)
     quality = jnp.where(speaker == NONE, chat.quality, pick(chat.quality, speaker))
     is_success = chat.is_success | pick(chat.is_success, speaker, False)
+    speaker, quality, is_success = computed_once((speaker, quality, is_success))
     warmth = jnp.where(params.has_modifiers, rounded(params.extroversion * traits[:, 0]), 0.0)
     good = rounded(rows[TieEvent.CHAT_SUCCESS] * quality[None, :])
     good += jnp.where(_IS_FAMILIARITY, warmth[None, :], 0.0)

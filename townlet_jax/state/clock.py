@@ -5,6 +5,7 @@ import enum
 import jax
 import jax.numpy as jnp
 from flax import struct
+from jax import lax
 
 
 class Stream(enum.IntEnum):
@@ -78,6 +79,6 @@ def now(clock: Clock, ticks_per_day: jax.Array) -> Now:
     """
     return Now(
         tick=clock.tick,
-        tick_of_day=clock.tick % ticks_per_day,
-        day=clock.tick // ticks_per_day,
+        tick_of_day=lax.rem(clock.tick, ticks_per_day),
+        day=lax.div(clock.tick, ticks_per_day),
     )

@@ -11,7 +11,7 @@ class Economy(struct.PyTreeNode):
     """Stock of the venues, base prices, rent in arrears.
 
     Attributes:
-      stock: int32 `[V, S]` [units] >= 0.
+      stock: int32 `[S, V]` [units] >= 0; few kinds, many venues, so the long axis is last.
       price_base: float32 `[R]` [money].
       unpaid_days: int32 `[A]` [day].
     """
@@ -24,7 +24,7 @@ class Economy(struct.PyTreeNode):
 def empty_economy(shape: TownShape) -> Economy:
     """Makes an economy without stock or prices."""
     return Economy(
-        stock=jnp.zeros((shape.num_objects, shape.num_stock_kinds), jnp.int32),
+        stock=jnp.zeros((shape.num_stock_kinds, shape.num_objects), jnp.int32),
         price_base=jnp.zeros(shape.num_price_keys, jnp.float32),
         unpaid_days=jnp.zeros(shape.num_agents, jnp.int32),
     )

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from townlet_jax.masked import NONE
 from townlet_jax.rules.employment import attendance_ratio
@@ -77,7 +78,7 @@ def _decide(
     is_option = tick.shape.action_level == "option"
     window = tick.params.behavior.decide_every if is_option else 1
     is_deciding = can_act(before) & ~follows_schedule(before, tick.layout)
-    is_deciding &= tick.now.tick % window == 0
+    is_deciding &= lax.rem(tick.now.tick, window) == 0
     past, action = state.metrics.last_decision, state.agents.last_action
     has_compared = is_deciding & (past != NONE)
     has_switched = has_compared & (action != past) & (action != REST) & (past != REST)
@@ -96,14 +97,17 @@ def _standing(state: TownState, tick: Tick) -> dict[Day, jax.Array]:
     def number(mask: jax.Array) -> jax.Array:
         return jnp.sum(mask, dtype=jnp.int32)
 
+    def pairs(mask: jax.Array) -> jax.Array:
+        return lax.div(number(mask), 2)
+
     return {
         Day.SUFFICIENT_SLOTS: number(metrics.above_floor_ticks >= tick.params.time.ticks_per_day),
         Day.SERVICE_TICKS: number(metrics.service_ticks),
         Day.COVERED_SLOTS: number(jnp.any(is_strong, axis=1)),
         Day.ATTENDED_SLOTS: number(has_worked),
         Day.ATTENDANCE_65536THS: number(jnp.where(has_worked, attendance, 0)),
-        Day.CONFLICT_PAIRS: number(conflicts.conflict_today) // 2,
-        Day.REPEAT_PAIRS: number(is_repeated) // 2,
+        Day.CONFLICT_PAIRS: pairs(conflicts.conflict_today),
+        Day.REPEAT_PAIRS: pairs(is_repeated),
         Day.TIE_TICKS: ties.tie_ticks_today,
     }
 

@@ -40,7 +40,7 @@ def action_mask(
 def _option_mask(view: View, state: TownState, params: TownParams, layout: TownLayout) -> jax.Array:
     """Legal options, bool `[A, 7]`."""
     found = options.candidates(view, state.agents.wallet, layout)
-    _, has_any = options.option_rows(found, jnp.full_like(view.held, NONE))
+    has_any = options.has_candidates(found)
     legal = {Option.REST: jnp.ones_like(view.can_act)}
     for option in OWN_ROLES:
         legal[option] = has_any[option] | options.owns(state, layout, option)

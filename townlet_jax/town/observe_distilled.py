@@ -91,8 +91,7 @@ def _stocks(view: View, layout: TownLayout) -> list[jax.Array]:
     row = nearest(view, jnp.stack([layout.objects.is_role[role] for role in roles]), mask)
     pieces = []
     for column, kind in enumerate(kinds):
-        is_kind = one_hot(kind, view.stock.shape[1])[None, :]
-        units = jnp.sum(jnp.where(is_kind, view.stock, 0), axis=1, dtype=jnp.int32)
-        units = pick(units, row[:, column], 0).astype(jnp.float32)
+        venue = pick(layout.objects.venue, row[:, column], NONE)
+        units = pick(pick(view.stock, kind), venue).astype(jnp.float32)
         pieces.append(jnp.minimum(units * STOCK_SCALE, 1.0))
     return pieces

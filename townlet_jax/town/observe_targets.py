@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import struct
+from jax import lax
 
 from townlet_jax.config.layout import Role, TownLayout
 from townlet_jax.config.params import TownParams
@@ -13,7 +14,7 @@ from townlet_jax.state import TownState
 from townlet_jax.town import options
 from townlet_jax.town.options import Option
 from townlet_jax.town.sight import Sight
-from townlet_jax.town.view import View
+from townlet_jax.town.view import View, costs, stock_at
 
 NEAR_ROLES = (Role.FRIDGE, Role.STOVE, Role.BED, Role.SHOWER)
 """Kinds of objects that every variant shows; a cafe table and a social place may follow."""
@@ -84,9 +85,9 @@ def usable(view: View, state: TownState, layout: TownLayout) -> jax.Array:
       bool `[A, O]`.
     """
     first = layout.objects.offers[:, 0]
-    cost = pick(view.cost, first, 0.0)  # [O]
-    needed = -pick(layout.affordances.stock_start, first, 0)  # [O, S]
-    is_ready = view.works & jnp.all(view.stock >= needed, axis=-1)
+    cost = costs(view.prices, first, layout)  # [O]
+    needed = -pick(layout.affordances.stock_start, first, 0).T  # [S, O]
+    is_ready = view.works & jnp.all(stock_at(view.stock, layout.objects.venue) >= needed, axis=0)
     is_payable = state.agents.wallet[:, None] >= cost[None, :]
     return is_ready[None, :] & is_payable & ~view.is_cooling
 
@@ -117,7 +118,7 @@ def _hint(view: View, state: TownState, params: TownParams, layout: TownLayout) 
     least = jnp.minimum(level[:, 0], level[:, 1])
     lowest = jnp.where(level[:, 2] < least, 2, lowest)
     option = jnp.asarray(NEED_OPTIONS, jnp.int32)[lowest]
-    rows, _ = options.option_rows(options.candidates(view, state.agents.wallet, layout), option)
+    rows = options.option_rows(options.candidates(view, state.agents.wallet, layout), option)
     return options.pick_row(view, rows, state, params, layout)
 
 
@@ -160,7 +161,7 @@ def company(shape: TownShape, sight: Sight) -> jax.Array:
     slots = jnp.arange(num_agents, dtype=jnp.int32)
     code = jnp.where(sight.is_other, sight.tiles * num_agents + slots[None, :], NEVER)
     least = jnp.min(code, axis=1)
-    closest = jnp.where(least == NEVER, NONE, least % num_agents)
+    closest = jnp.where(least == NEVER, NONE, lax.rem(least, jnp.int32(num_agents)))
     target = computed_once(jnp.stack([closest, sight.friend[:, 0]], axis=1))  # [A, 2]
     is_meant = one_hot(target, num_agents)  # [A, 2, A]
     dx = jnp.sum(jnp.where(is_meant, sight.dx[:, None, :], 0), axis=-1, dtype=jnp.int32)

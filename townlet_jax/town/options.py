@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from townlet_jax.config.layout import Flag, Role, TownLayout
 from townlet_jax.config.params import TownParams
 from townlet_jax.grid import STAY, STEPS, UNREACHABLE, chebyshev
-from townlet_jax.masked import NEVER, NONE, best, one_hot, pick
-from townlet_jax.rules import affordances, movement
+from townlet_jax.masked import NEVER, NONE, at, computed_once, least, one_hot, pick, pick_bool
+from townlet_jax.rules import affordances
 from townlet_jax.state import TownState
 from townlet_jax.town.intents import Intents, Kind, act, offered, waiting
-from townlet_jax.town.view import View, is_role
+from townlet_jax.town.view import View, costs, is_in_range, is_role, span_to
 
 SOCIAL_TILES = 2
 """[tile] Where a walk to a social place ends."""
@@ -56,8 +56,10 @@ def owns(state: TownState, layout: TownLayout, option: Option) -> jax.Array:
     return jnp.any(jnp.stack(found), axis=0) if found else jnp.zeros_like(state.agents.is_alive)
 
 
-def candidates(view: View, wallet: jax.Array, layout: TownLayout) -> dict[Role, jax.Array]:
-    """Finds rows worth going to: in stock and within the resident's means.
+def candidates(
+    view: View, wallet: jax.Array, layout: TownLayout
+) -> dict[Role, tuple[jax.Array, jax.Array]]:
+    """Finds rows worth going to, and who can pay for them.
 
     Args:
       view: the state read once.
@@ -65,50 +67,73 @@ def candidates(view: View, wallet: jax.Array, layout: TownLayout) -> dict[Role, 
       layout: tables.
 
     Returns:
-      bool `[A, O]` per role.
+      By role: bool `[O]`, its rows that have what it takes in stock; bool `[A]`, who has the means.
     """
     kinds = {
         Role.FRIDGE: layout.stock.meals,
         Role.CAFE_TABLE: layout.stock.cafe_meals,
         Role.STOVE: layout.stock.raw_ingredients,
     }
+    present = jnp.int32(0)  # [V], stock kinds of roles as bits
+    for role, kind in kinds.items():
+        present = present + jnp.where(pick(view.stock, kind) >= 1, 1 << role, 0)
+    present = computed_once(pick(computed_once(present), layout.objects.venue))  # [O]
     found = {}
     for role in Role:
         affordance = layout.objects.role_affordance[role]
         is_row = layout.objects.is_role[role] & (affordance != NONE)
         if role in kinds:
-            is_kind = one_hot(kinds[role], view.stock.shape[-1])
-            is_row = is_row & jnp.any(is_kind[None, :] & (view.stock >= 1), axis=-1)
-        cost = pick(view.cost, affordance, 0.0)
-        is_payable = (wallet >= cost) | (role == Role.BED)
-        found[role] = is_row[None, :] & is_payable[:, None]
+            is_row = is_row & ((present & (1 << role)) != 0)
+        cost = costs(view.prices, affordance, layout)
+        found[role] = is_row, (wallet >= cost) | (role == Role.BED)
     return found
 
 
-def option_rows(
-    found: dict[Role, jax.Array], option: jax.Array
-) -> tuple[jax.Array, dict[Option, jax.Array]]:
-    """Collects the candidate rows of everybody's option, and who has any for which option.
+def has_candidates(
+    found: dict[Role, tuple[jax.Array, jax.Array]],
+) -> dict[Option, jax.Array]:
+    """Tells who has a row to go to, bool `[A]` per option with an object to go to.
 
     Args:
-      found: candidate rows by role.
+      found: candidates by role.
+    """
+    has = {role: can_pay & jnp.any(is_row) for role, (is_row, can_pay) in found.items()}
+    has_meal = has[Role.FRIDGE] | has[Role.CAFE_TABLE]
+    return {
+        Option.GET_FED: has_meal | has[Role.STOVE],
+        Option.GET_CLEAN: has[Role.SHOWER],
+        Option.SLEEP: has[Role.BED],
+        Option.COOK: has[Role.STOVE],
+    }
+
+
+def option_rows(found: dict[Role, tuple[jax.Array, jax.Array]], option: jax.Array) -> jax.Array:
+    """Collects the candidate rows of everybody's option; cooks only who finds no meal.
+
+    Args:
+      found: candidates by role.
       option: int32 `[A]`.
 
     Returns:
-      bool `[A, O]`; bool `[A]` per option with an object to go to.
+      bool `[A, O]`.
     """
-    ready_meals = found[Role.FRIDGE] | found[Role.CAFE_TABLE]
-    has_meal = jnp.any(ready_meals, axis=-1)
-    rows = {
-        Option.GET_FED: jnp.where(has_meal[:, None], ready_meals, found[Role.STOVE]),
-        Option.GET_CLEAN: found[Role.SHOWER],
-        Option.SLEEP: found[Role.BED],
-        Option.COOK: found[Role.STOVE],
+    ready = (Role.FRIDGE, Role.CAFE_TABLE)
+    is_fed = option == Option.GET_FED
+    has_meal = jnp.any(jnp.stack([found[role][1] & jnp.any(found[role][0]) for role in ready]), 0)
+    is_wanted = {
+        Role.FRIDGE: is_fed,
+        Role.CAFE_TABLE: is_fed,
+        Role.SHOWER: option == Option.GET_CLEAN,
+        Role.BED: option == Option.SLEEP,
+        Role.STOVE: (is_fed & ~has_meal) | (option == Option.COOK),
     }
-    wanted = jnp.zeros_like(has_meal)[:, None]
-    for code, row in rows.items():
-        wanted = wanted | (row & (option == code)[:, None])
-    return wanted, {code: jnp.any(row, axis=-1) for code, row in rows.items()}
+    # Sets of roles as bits, so that pairs of a resident and a row take a single operation.
+    offered, wanted = jnp.int32(0), jnp.int32(0)
+    for role, (is_row, can_pay) in found.items():
+        offered = offered + jnp.where(is_row, 1 << role, 0)  # [O]
+        wanted = wanted + jnp.where(is_wanted[role] & can_pay, 1 << role, 0)  # [A]
+    offered, wanted = computed_once((offered, wanted))
+    return (wanted[:, None] & offered[None, :]) != 0
 
 
 def pick_row(
@@ -136,7 +161,7 @@ def pick_row(
     is_awaited = one_hot(state.queues.waiting_for, num_objects).astype(jnp.int32)
     score = view.distance + params.behavior.queue_detour_tiles * view.load + bias[None, :]
     score = jnp.where(one_hot(view.held, num_objects), -2, score - is_awaited)
-    return best(rows & ~view.is_cooling & view.works[None, :], score)
+    return least(rows & ~view.is_cooling & view.works[None, :], score)
 
 
 def approach(
@@ -152,20 +177,21 @@ def approach(
     Returns:
       direction: int32 `[A]` in 0-4 (4 = stay); distance: int32 `[A]` [tile] left to go.
     """
-    position = state.agents.position
+    x, y = state.agents.position[:, 0], state.agents.position[:, 1]
     height, width = layout.map.tiles.shape
     goal = jnp.maximum(target, 0)
-    cells = position[:, None, :] + jnp.asarray(STEPS)[None, :, :]  # [A, 4, 2]
-    x, y = jnp.clip(cells[..., 0], 0, width - 1), jnp.clip(cells[..., 1], 0, height - 1)
-    left = layout.map.distance[position[:, 1], position[:, 0], goal].astype(jnp.int32)
-    beyond = layout.map.distance[y, x, goal[:, None]].astype(jnp.int32)
-    is_inside = jnp.all(cells == jnp.stack([x, y], axis=-1), axis=-1)
-    is_nearer = is_inside & (beyond == left[:, None] - 1)
-    code = jnp.arange(4, dtype=jnp.int32)[None, :]
-    first = jnp.min(jnp.where(is_nearer, code, STAY), axis=-1)
-    is_free = ~jnp.any(movement.is_at(state.agents, cells), axis=-1)
-    is_other = is_nearer & is_free & (code != first[:, None])
-    detour = jnp.min(jnp.where(is_other, code, STAY), axis=-1)
+    left = at(layout.map.distance, y, x, goal).astype(jnp.int32)
+    # A step off the map is clipped to the cell itself, which is no nearer.
+    u = jnp.clip(x[None, :] + jnp.asarray(STEPS)[:, :1], 0, width - 1)  # [4, A]
+    v = jnp.clip(y[None, :] + jnp.asarray(STEPS)[:, 1:], 0, height - 1)
+    beyond = at(layout.map.distance, v, u, goal[None, :]).astype(jnp.int32)
+    is_nearer = beyond == left[None, :] - 1
+    code = jnp.arange(4, dtype=jnp.int32)[:, None]
+    first = jnp.min(jnp.where(is_nearer, code, STAY), axis=0)
+    is_there = (u[:, None, :] == x[None, :, None]) & (v[:, None, :] == y[None, :, None])
+    is_free = ~jnp.any(is_there & state.agents.is_alive[None, :, None], axis=1)
+    is_other = is_nearer & is_free & (code != first[None, :])
+    detour = jnp.min(jnp.where(is_other, code, STAY), axis=0)
     takes_detour = (state.agents.blocked_moves > 0) & (detour != STAY)
     step = jnp.where(takes_detour, detour, first)
     is_lost = (target == NONE) | (left == UNREACHABLE)
@@ -183,8 +209,8 @@ def control(
       option: int32 `[A]`, `Option`; any other code reads as a wait that failed.
       params, layout: the town's numbers and tables.
     """
-    rows, _ = option_rows(candidates(view, state.agents.wallet, layout), option)
-    row = pick_row(view, rows, state, params, layout)
+    rows = option_rows(candidates(view, state.agents.wallet, layout), option)
+    row = computed_once(pick_row(view, rows, state, params, layout))
     is_working = option == Option.GO_TO_WORK
     is_social = option == Option.SOCIALISE
     is_at_site, wants_site, stays_at_work = _work(view, state, params, layout)
@@ -193,23 +219,25 @@ def control(
     goal = jnp.where(is_social, place, row)
     work_goal = pick(layout.jobs.target, state.agents.job, NONE)
     goal = jnp.where(is_working, jnp.where(stays_at_work, NONE, work_goal), goal)
+    row, place, goal = computed_once((row, place, goal))
     step, _ = approach(state, goal, layout)
 
-    num_objects = view.span.shape[1]
-    is_mine = one_hot(row, num_objects)  # [A, O]
-    is_direct = pick(layout.objects.is_virtual, row, False) | (row == view.held)
-    can_use = jnp.any(is_mine & jnp.where(is_direct[:, None], view.is_close, view.is_near), axis=-1)
+    is_direct = pick_bool(layout.objects.is_virtual, row) | (row == view.held)
+    can_use = is_in_range(state, row, is_direct, params, layout)
     uses = jnp.where(is_working, wants_site & is_at_site, can_use) & (row != NONE)
-    is_there = is_social & (pick_span(view, place) <= SOCIAL_TILES)
+    is_there = is_social & (span_to(state, place, layout) <= SOCIAL_TILES)
+    uses, is_there, step = computed_once((uses, is_there, step))
     walks = ~uses & ~is_there & (step != STAY)
     affordance = jnp.where(
         is_working, pick(layout.jobs.affordance, state.agents.job, NONE), offered(layout, row)
     )
     is_refused = (option < 0) | (option >= len(Option))
+    walks, affordance = computed_once((walks, affordance))
     intents = waiting(option.shape[0]).replace(is_refused=is_refused)
     intents = act(intents, walks, Kind.MOVE, step)
     intents = act(intents, uses, Kind.USE, row, affordance)
-    talks = is_social & jnp.any(view.can_chat, axis=-1) & ~view.is_blocking
+    talks = is_social & jnp.any(computed_once(view.can_chat), axis=0) & ~view.is_blocking
+    intents, talks = computed_once((intents, talks))
     return _while_running(
         act(intents, talks, Kind.CHAT), talks, view, state, option, params, layout
     )
@@ -229,7 +257,7 @@ def _work(
     end = pick(params.employment.end, job, -1)
     has_shift = (job != NONE) & (view.now.tick_of_day <= end)
     has_shift &= state.employment.closed_day != view.now.day
-    is_at_site = jnp.any(one_hot(view.site, view.span.shape[1]) & view.is_close, axis=-1)
+    is_at_site = is_in_range(state, view.site, jnp.ones_like(has_shift), params, layout)
     has_begun = view.now.tick_of_day >= pick(params.employment.start, job, NEVER)
     location = pick(layout.jobs.location, job, NONE)
     is_present = chebyshev(state.agents.position, location) <= params.employment.presence_range
@@ -240,22 +268,8 @@ def _work(
 def _social_place(view: View, layout: TownLayout) -> jax.Array:
     """Finds where to look for company: an active meet, else the nearest social place."""
     is_place = layout.objects.is_social_place[None, :] & (view.distance < UNREACHABLE)
-    nearest = best(is_place, view.distance)
+    nearest = least(is_place, view.distance)
     return jnp.where(view.meet != NONE, view.meet, nearest)
-
-
-def pick_span(view: View, row: jax.Array) -> jax.Array:
-    """Reads how far a row is.
-
-    Args:
-      view: the state read once.
-      row: int32 `[A]`.
-
-    Returns:
-      int32 `[A]` [tile], NEVER where the row is NONE.
-    """
-    is_mine = one_hot(row, view.span.shape[1])
-    return jnp.min(jnp.where(is_mine, view.span, NEVER), axis=-1)
 
 
 def _while_running(
@@ -269,11 +283,13 @@ def _while_running(
 ) -> Intents:
     """Decides for residents that run something: stop, talk, go on, or give it up."""
     is_own = (option == Option.REST) | (option == Option.SOCIALISE) | intents.is_refused
-    for code in (*OWN_ROLES, Option.GO_TO_WORK):
+    for code in OWN_ROLES:
         is_own |= (option == code) & owns(state, layout, code)
-    works = affordances.has_flag(state.use, Flag.WORK, layout.affordances)
+    works = owns(state, layout, Option.GO_TO_WORK)
+    is_own |= (option == Option.GO_TO_WORK) & works
     is_over = works & (view.now.tick_of_day > pick(params.employment.end, state.agents.job, -1))
     running = view.is_running
+    is_own, is_over = computed_once((is_own, is_over))
     intents = act(intents, running & ~is_own, Kind.RELEASE)
     intents = act(intents, running & is_own & ~talks, Kind.WAIT)
     return act(intents, running & is_over, Kind.RELEASE)

@@ -221,8 +221,7 @@ def _should_cook(
     view: View, state: TownState, layout: TownLayout, script: ScriptParams
 ) -> jax.Array:
     """Every fourth slot cooks when a pantry runs low and money allows, bool `[A]`."""
-    is_meal = one_hot(layout.stock.meals, view.stock.shape[1])
-    meals = jnp.sum(jnp.where(is_meal[None, :], view.stock, 0), axis=-1)
+    meals = pick(pick(view.stock, layout.stock.meals), layout.objects.venue)  # [O]
     is_low = jnp.any(layout.objects.is_role[Role.FRIDGE] & (meals < script.pantry_meals))
     slot = jnp.arange(view.can_act.shape[0], dtype=jnp.int32)
     return is_low & (state.agents.wallet > script.cook_wallet) & (slot % script.cook_every == 0)

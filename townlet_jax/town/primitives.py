@@ -12,7 +12,7 @@ from townlet_jax.masked import NONE, best, one_hot, pick
 from townlet_jax.rules.preconditions import Facts, first_failure
 from townlet_jax.state import TownState
 from townlet_jax.town.intents import Intents, Kind, act, offered, waiting
-from townlet_jax.town.view import View, ground
+from townlet_jax.town.view import View, costs, ground, stock_at
 
 
 class Primitive(enum.IntEnum):
@@ -49,9 +49,10 @@ def startable(view: View, state: TownState, layout: TownLayout) -> jax.Array:
     rows = jnp.arange(shape[0], dtype=jnp.int32)
     is_mine = view.site[:, None] == rows[None, :]
     queue = jnp.sum(one_hot(state.queues.waiting_for, shape[0]), axis=0, dtype=jnp.int32)
+    stock = stock_at(view.stock, layout.objects.venue)  # [S, O]
     facts = Facts(
         is_occupied=jnp.zeros(pairs, bool),
-        stock=spread(view.stock, (0, 2)),
+        stock=jnp.stack([spread(units, (0, 2)) for units in stock]),
         wallet=spread(state.agents.wallet, (1, 2)),
         level=spread(state.needs.level, (1, 2)),
         queue_length=spread(queue, (0, 2)),
@@ -63,7 +64,7 @@ def startable(view: View, state: TownState, layout: TownLayout) -> jax.Array:
         day=view.now.day,
     )
     affordance = jnp.broadcast_to(offers, pairs)
-    cost = pick(view.cost, affordance, 0.0)
+    cost = costs(view.prices, affordance, layout)
     reason = first_failure(facts, affordance, affordance != NONE, cost, layout.affordances)
     return (reason == NONE) & (affordance != NONE)
 

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 
 from townlet_jax.config.layout import Flag
-from townlet_jax.masked import NONE, one_hot, pick
+from townlet_jax.grid import chebyshev
+from townlet_jax.masked import NONE, at, computed_once, pick, pick_bool
 from townlet_jax.rules import (
     affordances,
     chat,
@@ -23,7 +24,7 @@ from townlet_jax.town.admin import Orders
 from townlet_jax.town.happened import Acted, Failure, Perturbed, Queued, Used
 from townlet_jax.town.intents import Intents, Kind
 from townlet_jax.town.tick import Tick
-from townlet_jax.town.view import can_act, costs, partners
+from townlet_jax.town.view import can_act, costs, partners, stock_at
 
 
 def take_away(state: TownState, mask: jax.Array, tick: Tick) -> TownState:
@@ -144,11 +145,11 @@ def _request(
     kind, params, objects = intents.kind, tick.params.queues, tick.layout.objects
     is_request = (kind == Kind.REQUEST) | (kind == Kind.USE) | (kind == Kind.REQUEST_BLOCKED)
     target = jnp.where(is_request | (kind == Kind.START), intents.target, NONE)
-    interact = pick(objects.interact, target, NONE)
-    span = jnp.max(jnp.abs(state.agents.position - interact), axis=-1)
+    target = computed_once(target)
+    span = chebyshev(state.agents.position, pick(objects.interact, target, NONE))
     is_near = ~params.require_range | (span <= params.range_tiles)
     is_at = (target != NONE) & (~params.require_range | (span <= params.start_range_tiles))
-    is_real = is_request & ~pick(objects.is_virtual, target, True)
+    is_real = is_request & (target != NONE) & ~pick_bool(objects.is_virtual, target)
     asked, num_refused = queues.request(
         state.queues, jnp.where(is_real, target, NONE), is_near, tick.now
     )
@@ -168,18 +169,18 @@ def _start(
     row = intents.target
     is_start = (intents.kind == Kind.START) | (intents.kind == Kind.USE)
     is_start &= is_at & ~affordances.is_running(state.use)
-    is_virtual = pick(layout.objects.is_virtual, row, False)
+    is_virtual = pick_bool(layout.objects.is_virtual, row)
     holds = queues.held_row(state.queues) == row
     is_tried = is_start & (holds | is_virtual) & (intents.affordance != NONE)
     affordance = jnp.where(is_tried, intents.affordance, NONE)
     row = jnp.where(is_tried, row, NONE)
-    cost = pick(costs(perturbed.prices, layout), affordance, 0.0)
-    does_fit = jnp.any(
-        one_hot(row, tick.shape.num_objects) & pick(layout.affordances.rows, affordance, False),
-        axis=-1,
-    )
+    affordance, row, holds = computed_once((affordance, row, holds))
+    cost = costs(perturbed.prices, affordance, layout)
+    offers = layout.affordances.rows.astype(jnp.int32)
+    does_fit = at(offers, jnp.maximum(affordance, 0), jnp.maximum(row, 0)) != 0
     facts = _facts(state, row, perturbed.is_on, tick)
     reason = preconditions.first_failure(facts, affordance, does_fit, cost, layout.affordances)
+    reason, cost = computed_once((reason, cost))
     use, wallet, stock, has_started, reason = affordances.start(
         state.use,
         agents.wallet,
@@ -209,22 +210,23 @@ def _facts(state: TownState, row: jax.Array, is_on: jax.Array, tick: Tick) -> pr
     layout, agents = tick.layout, state.agents
     holder = pick(state.queues.holder, row, NONE)
     slots = jnp.arange(row.shape[0], dtype=jnp.int32)
-    waits = (state.queues.waiting_for[None, :] == row[:, None]) & (row != NONE)[:, None]
-    return preconditions.Facts(
+    waits = state.queues.waiting_for[:, None] == row[None, :]  # [other, one]
+    facts = preconditions.Facts(
         is_occupied=(holder != NONE) & (holder != slots),
-        stock=pick(state.economy.stock, pick(layout.objects.venue, row, NONE)),
+        stock=stock_at(state.economy.stock, pick(layout.objects.venue, row, NONE)),
         wallet=agents.wallet,
         level=state.needs.level,
-        queue_length=jnp.sum(waits, axis=-1, dtype=jnp.int32),
+        queue_length=jnp.where(row == NONE, 0, jnp.sum(waits, axis=0, dtype=jnp.int32)),
         is_own_site=(row != NONE) & (row == pick(layout.jobs.site, agents.job, NONE)),
         is_in_shift_window=employment.in_window(
             state.employment, agents.job, tick.now, tick.params.employment
         ),
-        requires=pick(layout.objects.requires, row, False),
+        requires=pick_bool(layout.objects.requires, row),
         is_on=is_on,
         tick_of_day=tick.now.tick_of_day,
         day=tick.now.day,
     )
+    return computed_once(facts)
 
 
 def _chat(

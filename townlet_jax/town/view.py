@@ -7,7 +7,8 @@ from flax import struct
 from townlet_jax.config.layout import Flag, PerturbationKind, Role, TownLayout, Utility
 from townlet_jax.config.params import TownParams
 from townlet_jax.config.shape import TownShape
-from townlet_jax.masked import NONE, one_hot, pick
+from townlet_jax.grid import chebyshev
+from townlet_jax.masked import NEVER, NONE, computed_once, pick, pick_bool
 from townlet_jax.rules import affordances as affordance_rule
 from townlet_jax.rules import (
     chat,
@@ -32,14 +33,14 @@ class View(struct.PyTreeNode):
       can_act: bool `[A]`, alive, not leaving, not collapsed.
       is_running: bool `[A]`; is_blocking: bool `[A]`, runs something that bars chats.
       held: int32 `[A]`, row held, NONE = none.
-      cost: float32 `[F]` [money], price in force of each affordance.
+      prices: float32 `[R]` [money], in force.
       is_on: bool `[2]`, power and water.
       works: bool `[O]`, rows whose utilities are on.
       span: int32 `[A, O]` [tile]; is_near, is_close: bool `[A, O]`, in request and in start range.
       is_cooling: bool `[A, O]`, requests still refused.
       load: int32 `[A, O]`, (held by another) + number of others waiting.
       distance: int32 `[A, O]` [tile], walking distance.
-      stock: int32 `[O, S]` [units] of each row's venue.
+      stock: int32 `[S, V]` [units] of each venue.
       can_chat: bool `[A, A]`, eligible partners.
       is_on_shift: bool `[A]`, inside the own, still open shift window.
       meet: int32 `[A]`, row of an active meet, NONE = none.
@@ -51,7 +52,7 @@ class View(struct.PyTreeNode):
     is_running: jax.Array
     is_blocking: jax.Array
     held: jax.Array
-    cost: jax.Array
+    prices: jax.Array
     is_on: jax.Array
     works: jax.Array
     span: jax.Array
@@ -95,17 +96,18 @@ def prices(state: TownState, kind: jax.Array) -> jax.Array:
     )
 
 
-def costs(prices: jax.Array, layout: TownLayout) -> jax.Array:
+def costs(prices: jax.Array, affordance: jax.Array, layout: TownLayout) -> jax.Array:
     """Prices affordances.
 
     Args:
       prices: float32 `[R]` [money] in force.
+      affordance: int32 `[...]`, NONE costs nothing.
       layout: tables.
 
     Returns:
-      float32 `[F]` [money].
+      float32 `[...]` [money].
     """
-    return pick(prices, layout.affordances.price, 0.0)
+    return pick(prices, pick(layout.affordances.price, affordance, NONE), 0.0)
 
 
 def partners(
@@ -151,28 +153,31 @@ def look(shape: TownShape, state: TownState, params: TownParams, layout: TownLay
     span = queues.spans(state.agents.position, objects)
     is_far_fine = ~params.queues.require_range
     requests, starts = params.queues.range_tiles, params.queues.start_range_tiles
-    holds = one_hot(state.queues.holder, shape.num_agents).T  # [A, O]
-    waits = queues.is_waiting(state.queues).T.astype(jnp.int32)  # [A, O]
-    is_taken = (state.queues.holder != NONE)[None, :] & ~holds
+    is_held = state.queues.holder != NONE
+    num_there = queues.num_waiting(state.queues) + is_held.astype(jnp.int32)
+    slots = jnp.arange(shape.num_agents, dtype=jnp.int32)[:, None]
+    rows = jnp.arange(shape.num_objects, dtype=jnp.int32)[None, :]
+    is_there = state.queues.holder[None, :] == slots
+    is_there |= state.queues.waiting_for[:, None] == rows  # [A, O]
     x, y = state.agents.position[:, 0], state.agents.position[:, 1]
     free = can_act(state)
-    until = jnp.where(state.queues.is_fairness_on, state.queues.cooldown_until.T, 0)
+    is_barred = moment.tick < state.queues.cooldown_until.T  # [A, O]
     return View(
         now=moment,
         can_act=free,
         is_running=affordance_rule.is_running(state.use),
         is_blocking=affordance_rule.has_flag(state.use, Flag.BLOCKS_CHAT, layout.affordances),
-        held=queues.held_row(state.queues),
-        cost=costs(prices(state, kind), layout),
+        held=computed_once(queues.held_row(state.queues)),
+        prices=computed_once(prices(state, kind)),
         is_on=is_on,
-        works=~(lacks[:, Utility.POWER] | lacks[:, Utility.WATER]),
+        works=computed_once(~(lacks[:, Utility.POWER] | lacks[:, Utility.WATER])),
         span=span,
         is_near=objects.is_object[None, :] & (is_far_fine | (span <= requests)),
         is_close=objects.is_object[None, :] & (is_far_fine | (span <= starts)),
-        is_cooling=moment.tick < until,
-        load=is_taken.astype(jnp.int32) + jnp.sum(waits, axis=0)[None, :] - waits,
+        is_cooling=state.queues.is_fairness_on & is_barred,
+        load=computed_once(num_there)[None, :] - is_there.astype(jnp.int32),
         distance=layout.map.distance[y, x, : shape.num_objects].astype(jnp.int32),
-        stock=pick(state.economy.stock, objects.venue),
+        stock=state.economy.stock,
         can_chat=partners(state, free, moment, params, layout),
         is_on_shift=employment.in_window(
             state.employment, state.agents.job, moment, params.employment
@@ -180,6 +185,55 @@ def look(shape: TownShape, state: TownState, params: TownParams, layout: TownLay
         meet=perturbations.meet_target(state.perturbations, layout.perturbations),
         site=pick(layout.jobs.site, state.agents.job, NONE),
     )
+
+
+def stock_at(stock: jax.Array, venue: jax.Array) -> jax.Array:
+    """Reads the stock of venues.
+
+    Args:
+      stock: int32 `[S, V]` [units].
+      venue: int32 `[n]`.
+
+    Returns:
+      int32 `[S, n]` [units], 0 where the venue is NONE.
+    """
+    units = stock.at[:, venue].get(mode="clip", wrap_negative_indices=False)
+    return jnp.where((venue != NONE)[None, :], units, 0)
+
+
+def span_to(state: TownState, row: jax.Array, layout: TownLayout) -> jax.Array:
+    """Measures how far residents are from a row each, as `View.span`.
+
+    Args:
+      state: a town.
+      row: int32 `[A]`.
+      layout: tables.
+
+    Returns:
+      int32 `[A]` [tile], NEVER where the row is NONE.
+    """
+    span = chebyshev(state.agents.position, pick(layout.objects.interact, row, NONE))
+    return jnp.where(row == NONE, NEVER, span)
+
+
+def is_in_range(
+    state: TownState, row: jax.Array, is_direct: jax.Array, params: TownParams, layout: TownLayout
+) -> jax.Array:
+    """Tells whether residents are in range of a row each, as `View.is_close` or `View.is_near`.
+
+    Args:
+      state: a town.
+      row: int32 `[A]`, NONE is never in range.
+      is_direct: bool `[A]`, asks for the start range rather than the request range.
+      params, layout: the town's numbers and tables.
+
+    Returns:
+      bool `[A]`.
+    """
+    queues = params.queues
+    tiles = jnp.where(is_direct, queues.start_range_tiles, queues.range_tiles)
+    is_near = ~queues.require_range | (span_to(state, row, layout) <= tiles)
+    return is_near & pick_bool(layout.objects.is_object, row)
 
 
 def is_role(layout: TownLayout, role: Role, row: jax.Array) -> jax.Array:
@@ -193,7 +247,7 @@ def is_role(layout: TownLayout, role: Role, row: jax.Array) -> jax.Array:
     Returns:
       bool `[...]`.
     """
-    return pick(layout.objects.is_role[role], row, False)
+    return pick_bool(layout.objects.is_role[role], row)
 
 
 def ground(layout: TownLayout, cell: jax.Array) -> jax.Array:
