@@ -58,8 +58,18 @@ def start(town: Town, seed: int, num_towns: int) -> Towns:
       num_towns: E.
     """
     seeds = jnp.asarray((seed + np.arange(num_towns)) % 2**31, jnp.uint32)
-    towns = _starter(town.shape)(seeds, town.params, town.layout)
-    # Placed as `advance` returns them, or its second call would compile again.
+    return place(_starter(town.shape)(seeds, town.params, town.layout))
+
+
+def forms(town: Town, num_towns: int) -> Towns:
+    """Returns shapes and dtypes of what `start` builds, without building it."""
+    seeds = jax.ShapeDtypeStruct((num_towns,), jnp.uint32)
+    return jax.eval_shape(_starter(town.shape), seeds, town.params, town.layout)
+
+
+def place(towns: Towns) -> Towns:
+    """Splits towns `[E, ...]` over devices as `advance` returns them, or it would compile again."""
+    num_towns = towns.state.clock.tick.shape[0]
     return jax.device_put(towns, NamedSharding(_mesh(most_devices(num_towns)), _TOWNS))
 
 
