@@ -76,8 +76,9 @@ def run(
       positional: Name of the flag that the first positional argument sets, or None.
       is_extra_allowed: Whether further positional arguments are passed on instead of refused.
 
-    `UsageError` and `ConfigError` become lines on stderr and `Exit.USAGE`; so does an `OSError`
-    about a path. A closed pipe is silent. Any other exception is a defect and keeps its traceback.
+    `UsageError`, `ConfigError` and `SnapshotError` become lines on stderr and `Exit.USAGE`; so does
+    an `OSError` about a path. `CorruptSnapshotError` becomes one and `Exit.CORRUPT`. A closed pipe
+    is silent. Any other exception is a defect and keeps its traceback.
     """
     try:
         status = _run(main, positional, is_extra_allowed)
@@ -92,9 +93,13 @@ def run(
         reason = error.strerror or str(error)
         line = reason if error.filename is None else f"{error.filename}: {reason}"
         status = _fail(Exit.USAGE if is_path_error else Exit.CHECK_FAILED, line)
-    except _input_errors() as error:
+    except _errors("townlet_jax.config.errors", "ConfigError") as error:
         print(error, file=sys.stderr)
         status = Exit.USAGE
+    except _errors("townlet_jax.snapshots.errors", "CorruptSnapshotError") as error:
+        status = _fail(Exit.CORRUPT, str(error))
+    except _errors("townlet_jax.snapshots.errors", "SnapshotError") as error:
+        status = _fail(Exit.USAGE, str(error))
     _finish_output()
     sys.exit(int(status))
 
@@ -282,10 +287,10 @@ def enable_compilation_cache() -> None:
             os.environ[name.upper()] = str(value)
 
 
-def _input_errors() -> tuple[type[Exception], ...]:
-    """Returns the known input errors; a class that was never imported was never raised."""
-    module = sys.modules.get("townlet_jax.config.errors")
-    return () if module is None else (module.ConfigError,)
+def _errors(module: str, name: str) -> tuple[type[Exception], ...]:
+    """Returns a class of errors; one that was never imported was never raised."""
+    loaded = sys.modules.get(module)
+    return () if loaded is None else (getattr(loaded, name),)
 
 
 def _fail(status: Exit, line: str) -> Exit:

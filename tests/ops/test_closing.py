@@ -39,7 +39,7 @@ def report(tiny, newborn):
     ledger.trust[:], ledger.rivalry[:] = 0.5, 0.5
     newborn.metrics.totals[:] = 12_345_678
     newborn.metrics.totals[Total.EXIT_KILLED] = 0
-    run = Run("scripted", 3, 1, 1440, 1440, 2.0, 30.0)
+    run = Run("scripted", 3, 1, 1440, 1440, 1440, 2.0, 30.0)
     towns = jax.tree.map(lambda leaf: leaf[None], newborn)
     figures = Kpi(*np.array([[1.0], [1.0], [0.2], [0.3]], np.float32))
     return summarise(tiny, towns, figures, run)

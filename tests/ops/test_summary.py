@@ -68,8 +68,8 @@ def test_verdict(name: str, value: float, days: float, word: str) -> None:
 
 @pytest.fixture
 def run() -> Run:
-    return Run("idle", seed=5, num_towns=2, num_ticks=300, limit=400, run_seconds=0.5,
-               compile_seconds=1.25)  # fmt: skip
+    return Run("idle", seed=5, num_towns=2, num_ticks=300, num_lived_ticks=300, limit=400,
+               run_seconds=0.5, compile_seconds=1.25)  # fmt: skip
 
 
 def test_summary(tiny, newborn, run) -> None:
@@ -89,7 +89,7 @@ def test_summary(tiny, newborn, run) -> None:
 
 def test_one_town_has_one_hash_and_no_means(tiny, newborn) -> None:
     alone = jax.tree.map(lambda leaf: leaf[None], newborn)
-    run = Run("idle", 0, 1, 0, 0, 0.0, 0.0)
+    run = Run("idle", 0, 1, 0, 0, 0, 0.0, 0.0)
     report = summarise(tiny, alone, Kpi(*np.zeros((4, 1), np.float32)), run)
     assert report["state_hash"] == report["town_0_hash"]
     assert "per_town_mean" not in report

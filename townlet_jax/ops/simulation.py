@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from townlet_jax.config.town import Town
 from townlet_jax.env import batch
@@ -14,11 +15,14 @@ from townlet_jax.ops.kpi_days import churn_record, day_record, mean_record, targ
 from townlet_jax.ops.labels import labels
 from townlet_jax.ops.stopwatch import CompileClock
 from townlet_jax.ops.summary import Run, summarise
+from townlet_jax.snapshots.towns import Restored
 from townlet_jax.state import TownState
 from townlet_jax.town.metrics import churn_alert, day_kpi, kpi
 
 CHUNK = 360
-"""Ticks between two looks at the clock, at signals and at what happened."""
+"""Most ticks between two looks at the clock, at signals and at what happened."""
+CHUNK_TOWN_TICKS = 400_000
+"""Most ticks of all towns together between two looks: a few seconds on a few cores."""
 
 Listener = Callable[[list[Record]], None]
 """Receives the records of a chunk of the watched town."""
@@ -34,9 +38,15 @@ class Simulation:
     """
 
     def __init__(
-        self, town: Town, policy: str, seed: int, num_towns: int, listener: Listener | None = None
+        self,
+        town: Town,
+        policy: str,
+        seed: int,
+        num_towns: int,
+        listener: Listener | None = None,
+        restored: Restored | None = None,
     ):
-        """Starts fresh towns.
+        """Starts fresh towns, or goes on with those of a snapshot.
 
         Args:
           town: the loaded configuration.
@@ -45,16 +55,39 @@ class Simulation:
           num_towns: E.
           listener: receives what happens in town 0. Of several towns it is a copy that is watched,
             which lives the same life.
+          restored: towns that `record` was saved with; policy, seed and number are theirs.
         """
         self.num_ticks, self.run_seconds, self.compile_seconds = 0, 0.0, 0.0
         self._town, self._policy, self._seed, self._listener = town, policy, seed, listener
         self._labels = labels(town)
         self._days: list[dict[str, Any]] = []
-        is_copied = listener is not None and num_towns > 1
-        self._copy = batch.start(town, seed, 1) if is_copied else None
+        self._num_earlier_ticks = 0
         with CompileClock() as clock:
-            self._towns = batch.start(town, seed, num_towns)
+            if restored is None:
+                self._towns = batch.start(town, seed, num_towns)
+            else:
+                self._towns = restored.towns
+                self._days = list(restored.metadata.run["days"])
+                self.num_ticks = self._num_earlier_ticks = restored.metadata.run["num_ticks"]
             self.compile_seconds += clock.seconds()
+        is_copied = listener is not None and num_towns > 1
+        first = jax.tree.map(lambda x: jnp.copy(x[:1]), self._towns)
+        self._copy = batch.place(first) if is_copied else None
+
+    @property
+    def towns(self) -> batch.Towns:
+        """The towns as they are now, on the devices; `advance` gives them up."""
+        return self._towns
+
+    def record(self) -> dict[str, Any]:
+        """Returns what, with the towns, a later process needs to go on: JSON values."""
+        return {
+            "policy": self._policy,
+            "seed": self._seed,
+            "num_towns": self._towns.state.clock.tick.shape[0],
+            "num_ticks": self.num_ticks,
+            "days": self._days,
+        }
 
     def advance(self, num_ticks: int) -> None:
         """Lives so many ticks, at most `CHUNK` of them if the town is watched."""
@@ -102,6 +135,7 @@ class Simulation:
             seed=self._seed,
             num_towns=towns.clock.tick.shape[0],
             num_ticks=self.num_ticks,
+            num_lived_ticks=self.num_ticks - self._num_earlier_ticks,
             limit=limit,
             run_seconds=self.run_seconds,
             compile_seconds=self.compile_seconds,
@@ -125,17 +159,18 @@ class Simulation:
         return towns
 
 
-def chunks(num_ticks: int, day_ticks: int | None = None) -> Iterator[int]:
-    """Yields lengths of chunks that add up to a number of ticks.
+def chunks(limit: int, *periods: int | None, num_towns: int = 1, done: int = 0) -> Iterator[int]:
+    """Yields lengths of chunks that lead to a number of ticks.
 
     Args:
-      num_ticks: [tick].
-      day_ticks: [tick], a chunk ends with every day; None = days do not matter.
+      limit: [tick] at the end.
+      *periods: [tick], a chunk ends with every multiple of each; None = does not matter.
+      num_towns: E.
+      done: [tick] lived already.
     """
-    done = 0
-    while done < num_ticks:
-        left = num_ticks - done
-        if day_ticks is not None:
-            left = min(left, day_ticks - done % day_ticks)
-        yield min(CHUNK, left)
-        done += min(CHUNK, left)
+    longest = max(1, min(CHUNK, CHUNK_TOWN_TICKS // num_towns))
+    while done < limit:
+        ends = [period - done % period for period in periods if period is not None]
+        length = min(longest, limit - done, *ends)
+        yield length
+        done += length

@@ -26,7 +26,8 @@ class Run:
 
     Attributes:
       policy: name of the policy. seed: of town 0. num_towns: E.
-      num_ticks: [tick] done per town. limit: [tick] asked for.
+      num_ticks: [tick] done per town, by earlier processes too; num_lived_ticks: by this one.
+      limit: [tick] asked for.
       run_seconds, compile_seconds: [s]; the first without the second.
     """
 
@@ -34,6 +35,7 @@ class Run:
     seed: int
     num_towns: int
     num_ticks: int
+    num_lived_ticks: int
     limit: int
     run_seconds: float
     compile_seconds: float
@@ -46,7 +48,7 @@ class Run:
     @property
     def ticks_per_second(self) -> float:
         """Town-ticks per second [1/s], compiling left out."""
-        return self.num_towns * self.num_ticks / max(self.run_seconds, 1e-9)
+        return self.num_towns * self.num_lived_ticks / max(self.run_seconds, 1e-9)
 
 
 def summarise(town: Town, towns: TownState, kpi: Kpi, run: Run) -> dict[str, object]:
