@@ -12,36 +12,44 @@ from townlet_jax.ops.simulation import Simulation, chunks
 from townlet_jax.snapshots.saver import Saver
 
 ROOT = Path(__file__).resolve().parents[1]
-NUM_TOWNS, CADENCE = 64, 1000
+NUM_TOWNS, CADENCE, SAVES = 64, 1000, 5
 
 
 def measure(is_quick: bool) -> dict[str, object]:
-    """Runs in turn with and without, and takes medians; the first run of each is not counted."""
+    """Lives blocks of ticks with and without saving in turn; the ratio is that of the medians.
+
+    The last snapshot of a block is waited for, so that no block pays for another.
+    """
     set_cpu_defaults()
     set_host_devices(os.cpu_count() or 1)
-    num_ticks, num_runs = (2_000, 2) if is_quick else (10_000, 6)
-    overrides = [f"snapshot.autosave.cadence_ticks={CADENCE}"]
-    town = load(ROOT / "configs" / "town.yaml", overrides)
+    town = load(ROOT / "configs" / "town.yaml")
+    simulation = Simulation(town, "scripted", 0, NUM_TOWNS)
+
+    def block(saver: Saver | None) -> float:
+        start = time.perf_counter()
+        for _ in range(SAVES):
+            for length in chunks(CADENCE, num_towns=NUM_TOWNS):
+                simulation.advance(length)
+            if saver is not None:
+                saver.save(simulation.towns, simulation.record())
+        if saver is not None:
+            saver.wait()
+        return time.perf_counter() - start
+
     seconds: dict[str, list[float]] = {"without": [], "with": []}
-    for _ in range(num_runs):
-        for name, runs in seconds.items():
-            with tempfile.TemporaryDirectory() as folder:
-                simulation = Simulation(town, "scripted", 0, NUM_TOWNS)
-                start = time.perf_counter()
-                with Saver(town, Path(folder)) as saver:
-                    for length in chunks(num_ticks, CADENCE, num_towns=NUM_TOWNS):
-                        simulation.advance(length)
-                        if name == "with" and simulation.num_ticks % CADENCE == 0:
-                            saver.save(simulation.towns, simulation.record())
-                    saver.wait()
-                runs.append(time.perf_counter() - start)
-    pairs = zip(*(runs[1:] for runs in seconds.values()), strict=True)
-    ratios = [with_ / without for without, with_ in pairs]
+    with tempfile.TemporaryDirectory() as folder, Saver(town, Path(folder)) as saver:
+        block(saver)
+        for _ in range(3 if is_quick else 16):
+            seconds["without"].append(block(None))
+            seconds["with"].append(block(saver))
+    median = {name: statistics.median(values) for name, values in seconds.items()}
     return {
         "towns": NUM_TOWNS,
-        "ticks": num_ticks,
         "cadence_ticks": CADENCE,
-        "seconds": {name: [round(x, 3) for x in runs[1:]] for name, runs in seconds.items()},
-        "cost": round(statistics.median(ratios) - 1, 4),
-        "spread": [round(min(ratios) - 1, 4), round(max(ratios) - 1, 4)],
+        "seconds_per_1000_ticks": {name: round(x / SAVES, 4) for name, x in median.items()},
+        "spread": {
+            name: [round(min(values) / SAVES, 4), round(max(values) / SAVES, 4)]
+            for name, values in seconds.items()
+        },
+        "cost": round(median["with"] / median["without"] - 1, 4),
     }

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import jax
 
 from launch.flags import set_host_devices
-from townlet_jax.config import Town, load
+from townlet_jax.config import Town, dump, load
 from townlet_jax.env import batch
 from townlet_jax.ops.host import fetch, state_hash, town_hashes
 from townlet_jax.snapshots import store, towns
@@ -88,7 +88,7 @@ def save(town: Town, alive: batch.Towns, root: Path, num_towns: int, tick: int) 
     content = towns.leaves(alive)
     about = towns.describe(town, content, run | {"days": [], "events_bytes": None})
     place = store.Store(root)
-    place.save(tick, towns.writer(town, content, about))
+    place.save(tick, towns.writer(dump(town.config), content, about))
     place.close()
 
 

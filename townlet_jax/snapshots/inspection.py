@@ -197,6 +197,7 @@ def migrate(town: "Town", path: Path, output: Path) -> Record:
       SnapshotError: there is nothing to migrate, a handler is missing or fails, or the result does
         not fit the configuration.
     """
+    from townlet_jax.config import dump
     from townlet_jax.snapshots import guard, towns
 
     store.check(path)
@@ -209,7 +210,7 @@ def migrate(town: "Town", path: Path, output: Path) -> Record:
     result = towns.describe(town, content.leaves, content.run, (*about.migrations, *applied))
     target = store.Store(output)
     try:
-        folder = target.save(result.tick, towns.writer(town, content.leaves, result))
+        folder = target.save(result.tick, towns.writer(dump(town.config), content.leaves, result))
     finally:
         target.close()
     return {"applied": list(applied), "output": str(folder)}

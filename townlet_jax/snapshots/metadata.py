@@ -1,6 +1,7 @@
 """What a snapshot says of itself, as JSON beside its arrays."""
 
 import dataclasses
+import functools
 import json
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -73,6 +74,7 @@ _FORMS: dict[str, type | tuple[type, ...]] = {
 }
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Returns the versions of the packages that matter."""
     found = {}

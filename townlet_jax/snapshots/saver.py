@@ -1,12 +1,18 @@
 """Saves running towns in the background, one snapshot at a time."""
 
+import functools
+import json
 import sys
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from townlet_jax.config import Town
+import jax
+import jax.numpy as jnp
+
+from townlet_jax.config import Town, dump
 from townlet_jax.env import batch
 from townlet_jax.snapshots import towns as town_files
 from townlet_jax.snapshots.store import Store
@@ -31,7 +37,7 @@ class Saver:
         """
         self.cadence = town.config.snapshot.autosave.cadence_ticks or DEFAULT_CADENCE
         self._num_saved, self._newest, self._is_saved = 0, "", True
-        self._town, self._root = town, root
+        self._town, self._root, self._config = town, root, dump(town.config)
         self._store = Store(root, town.config.snapshot.autosave.retain)
         self._thread = ThreadPoolExecutor(1, "snapshots")
         self._running: Future[Path] | None = None
@@ -50,26 +56,28 @@ class Saver:
         self._store.close()
 
     def save(self, towns: batch.Towns, run: dict[str, Any]) -> None:
-        """Copies towns to the host and begins to save them; waits for the snapshot before.
+        """Copies towns and begins to save the copy; waits for the snapshot before.
 
         Args:
           towns: free to be given up afterwards.
           run: JSON values that a resumed run goes on with.
 
         Raises:
-          SnapshotError: a number is not finite.
+          SnapshotError: a number of the snapshot before is not finite.
         """
         self.wait()
-        content = town_files.leaves(towns)
-        about = town_files.describe(self._town, content, run)
-        fill = town_files.writer(self._town, content, about)
-        self._running = self._thread.submit(self._store.save, about.tick, fill)
+        copy = _copier()(towns)
+        record = json.loads(json.dumps(run))
+        self._running = self._thread.submit(self._save, copy, record)
 
     def wait(self) -> bool:
         """Waits until what `save` began is on the disk; if that fails, says so on stderr.
 
         Returns:
           Whether the last snapshot was saved.
+
+        Raises:
+          SnapshotError: a number is not finite.
         """
         running, self._running = self._running, None
         if running is not None:
@@ -85,3 +93,16 @@ class Saver:
     def report(self) -> dict[str, Any]:
         """Returns where snapshots were saved and how many."""
         return {"root": str(self._root), "saved": self._num_saved, "newest": self._newest}
+
+    def _save(self, towns: batch.Towns, run: dict[str, Any]) -> Path:
+        """Does all the work of `save`, in the thread."""
+        content = town_files.leaves(towns)
+        about = town_files.describe(self._town, content, run)
+        fill = town_files.writer(self._config, content, about)
+        return self._store.save(about.tick, fill)
+
+
+@functools.cache
+def _copier() -> Callable[[batch.Towns], batch.Towns]:
+    """Copies towns on their devices, because the next tick takes their place."""
+    return jax.jit(lambda towns: jax.tree.map(jnp.copy, towns))

@@ -1,6 +1,7 @@
 """Saves towns and brings them back, bit for bit."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from townlet_jax.config import Town, dump
 from townlet_jax.config.observation_layout import observation_layout
+from townlet_jax.config.shape import TownShape
 from townlet_jax.env import batch
 from townlet_jax.snapshots import arrays, guard, metadata, records, store
 from townlet_jax.snapshots.errors import SnapshotError
@@ -79,7 +81,7 @@ def describe(
             "observation_variant": town.shape.observation if variant == "infer" else variant,
             "anneal_ratio": given.anneal_ratio,
         },
-        layout_hash=observation_layout(town.shape).layout_hash,
+        layout_hash=_layout_hash(town.shape),
         actions=town.names.actions,
         agents=town.names.agents,
         run=run,
@@ -89,14 +91,18 @@ def describe(
     )
 
 
-def writer(town: Town, content: Leaves, about: Metadata) -> Callable[[Path], None]:
+def writer(config: str, content: Leaves, about: Metadata) -> Callable[[Path], None]:
     """Returns what fills the folder of a snapshot, see `store.Store.save`.
+
+    Args:
+      config: resolved configuration, from `config.dump`.
+      content: from `leaves`.
+      about: from `describe`.
 
     Raises:
       SnapshotError: a number is not finite; nothing of the kind is ever saved.
     """
     check_finite(content, about.agents)
-    config = dump(town.config)
 
     def fill(folder: Path) -> None:
         rows, _ = records.pack(content)
@@ -209,6 +215,11 @@ def restore(town: Town, content: Leaves, about: Metadata) -> batch.Towns:
     forms, structure = jax.tree.flatten(wanted)
     given = [_keyed(content[name], form) for name, form in zip(needed, forms, strict=True)]
     return batch.place(jax.tree.unflatten(structure, given))
+
+
+@functools.cache
+def _layout_hash(shape: TownShape) -> str:
+    return observation_layout(shape).layout_hash
 
 
 def _table(content: Any) -> tuple[records.Leaf, ...]:
