@@ -90,7 +90,8 @@ def main(argv: list[str]) -> Exit:
     with ExitStack() as stack:
         written = plan.restored.metadata.run.get("events_bytes") if plan.restored else None
         events = stack.enter_context(event_file(_EVENTS.value, written))
-        saver = stack.enter_context(Saver(town, folder)) if folder is not None else None
+        history = plan.restored.history if plan.restored else ()
+        saver = stack.enter_context(Saver(town, folder, history)) if folder is not None else None
         if not _JSON.value:
             screen.print(
                 closing.introduction(town, plan.policy, plan.seed, plan.num_towns, plan.limit)

@@ -18,6 +18,17 @@ def test_only_sealed_snapshots_are_listed(place, root):
     assert ticks(root) == [7]
 
 
+def test_a_snapshot_that_lost_its_manifest_is_not_passed_over_in_silence(place, root, step):
+    newest = place.save(8, fill(8))
+    (newest / seal.MANIFEST).unlink()
+    assert ticks(root) == [7]
+    with pytest.raises(CorruptSnapshotError, match=r"0000000008/manifest\.json: is missing"):
+        store.newest(root)
+    assert store.newest(root, is_fallback_fine=True)[0].path == step
+    assert place.save(8, fill(8)) == newest
+    assert ticks(root) == [7, 8]
+
+
 def test_the_newest_few_stay(root):
     place = store.Store(root, retain=2)
     for tick in (1, 3, 2, 10**11):

@@ -82,6 +82,8 @@ def test_without_the_guard_numbers_may_differ_but_not_forms(step):
     loose = "snapshot.guardrails.require_exact_config=false"
     restored = towns.load(load(TINY, [loose, "queue_fairness.cooldown_ticks=7"]), step)
     assert not restored.is_exact
+    (mark,) = restored.history
+    assert mark["handler"] is None and metadata.read(step).config_hash in mark["source"]
     with pytest.raises(
         SnapshotError, match=r"decision\.action is int32 \[3\], the town needs int32 \[5\]"
     ):
@@ -125,6 +127,7 @@ def test_migrations_need_leave(step):
     assert [(one["from"], one["to"]) for one in restored.migrations] == [
         ("tiny", "tiny_saved_v1.1")
     ]
+    assert restored.history == restored.migrations
     before = towns.read(step, metadata.read(step))["state.agents.wallet"]
     np.testing.assert_array_equal(restored.towns.state.agents.wallet, before + 1)
 

@@ -63,5 +63,6 @@ def resume(town: Town, folder: Path, is_fallback_fine: bool, given: dict[str, An
     if not restored.is_exact:
         print(f"{step.path}: resumed with another configuration", file=sys.stderr)
     for one in restored.migrations:
-        print(f"{step.path}: migrated {one['from']} to {one['to']}", file=sys.stderr)
+        if one["handler"] is not None:
+            print(f"{step.path}: migrated {one['from']} to {one['to']}", file=sys.stderr)
     return restored

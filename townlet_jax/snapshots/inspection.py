@@ -110,7 +110,7 @@ def verify(path: Path) -> list[Record]:
       `path`, `is_intact`, `bytes` and `error` of each.
     """
     is_one = seal.is_sealed(path) or (path / metadata.METADATA).is_file()
-    paths = [path] if is_one else [step.path for step in store.steps(path)]
+    paths = [path] if is_one else [step.path for step in store.folders(path)]
     if not paths:
         raise SnapshotError(f"{path}: is no snapshot and holds none")
     return [_verdict(one) for one in paths]
@@ -175,7 +175,8 @@ def validate(town: "Town", path: Path, is_strict: bool = False) -> Record:
     except SnapshotError as error:
         found["error"] = str(error)
         return found
-    found["is_exact"], found["migrations"] = restored.is_exact, list(restored.migrations)
+    found["is_exact"] = restored.is_exact
+    found["migrations"] = [one for one in restored.migrations if one["handler"] is not None]
     if is_strict and not restored.is_exact:
         found["error"] = f"{path}: saved with another configuration; --strict refuses it"
         return found

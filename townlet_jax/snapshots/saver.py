@@ -28,15 +28,17 @@ class Saver:
       cadence: [tick] between snapshots.
     """
 
-    def __init__(self, town: Town, root: Path):
+    def __init__(self, town: Town, root: Path, history: tuple[dict[str, Any], ...] = ()):
         """Opens a folder of snapshots, see `Store`.
 
         Args:
           town: configuration of the towns; `snapshot.autosave.retain` snapshots stay.
           root: folder.
+          history: audit records of the towns so far, see `Restored.history`.
         """
         self.cadence = town.config.snapshot.autosave.cadence_ticks or DEFAULT_CADENCE
         self._num_saved, self._newest, self._is_saved = 0, "", True
+        self._history = history
         self._town, self._root, self._config = town, root, dump(town.config)
         self._store = Store(root, town.config.snapshot.autosave.retain)
         self._thread = ThreadPoolExecutor(1, "snapshots")
@@ -97,7 +99,7 @@ class Saver:
     def _save(self, towns: batch.Towns, run: dict[str, Any]) -> Path:
         """Does all the work of `save`, in the thread."""
         content = town_files.leaves(towns)
-        about = town_files.describe(self._town, content, run)
+        about = town_files.describe(self._town, content, run, self._history)
         fill = town_files.writer(self._config, content, about)
         return self._store.save(about.tick, fill)
 

@@ -35,14 +35,21 @@ def steps(root: Path) -> list[Step]:
     Raises:
       SnapshotError: there is no such folder.
     """
+    return [step for step in folders(root) if seal.is_sealed(step.path)]
+
+
+def folders(root: Path) -> list[Step]:
+    """Lists whatever has the name of a snapshot, oldest first.
+
+    A snapshot gets its name once it is sealed, so one without a manifest was damaged.
+
+    Raises:
+      SnapshotError: there is no such folder.
+    """
     if not root.is_dir():
         raise SnapshotError(f"{root}: no such folder of snapshots")
-    found = [
-        Step(int(path.name), path)
-        for path in root.iterdir()
-        if path.name.isascii() and path.name.isdigit() and seal.is_sealed(path)
-    ]
-    return sorted(found, key=lambda step: (step.tick, step.path.name))
+    named = [path for path in root.iterdir() if path.name.isascii() and path.name.isdigit()]
+    return sorted((Step(int(path.name), path) for path in named), key=lambda step: step.tick)
 
 
 def check(step: Path) -> int:
@@ -73,7 +80,7 @@ def newest(root: Path, is_fallback_fine: bool = False) -> tuple[Step, list[str]]
       CorruptSnapshotError: the newest is corrupt, or all are.
     """
     passed: list[str] = []
-    for step in reversed(steps(root)):
+    for step in reversed(folders(root)):
         try:
             check(step.path)
         except CorruptSnapshotError as error:

@@ -42,6 +42,11 @@ class Restored:
     is_exact: bool
     migrations: tuple[dict[str, Any], ...]
 
+    @property
+    def history(self) -> tuple[dict[str, Any], ...]:
+        """Audit records that later snapshots of these towns carry on."""
+        return (*self.metadata.migrations, *self.migrations)
+
 
 def leaves(towns: batch.Towns) -> Leaves:
     """Copies towns to the host.
@@ -153,12 +158,7 @@ def migrate(town: Town, path: Path, about: Metadata) -> tuple[Content, tuple[dic
     """
     content = Content(about.config_id, read(path, about), dict(about.run))
     content, applied = guard.migrate(content, about, town)
-    time = datetime.now(UTC).isoformat(timespec="seconds")
-    source = f"{path} ({about.config_hash})"
-    return content, tuple(
-        {"from": old, "to": new, "handler": name, "time": time, "source": source}
-        for old, new, name in applied
-    )
+    return content, tuple(_audit(path, about, *step) for step in applied)
 
 
 def check_finite(content: Leaves, agents: Iterable[str]) -> None:
@@ -194,6 +194,8 @@ def _load(town: Town, path: Path, about: Metadata) -> Restored:
     else:
         is_exact = guard.check_config(about, metadata.read_config(path), town, dump(town.config))
         content = Content(about.config_id, read(path, about), dict(about.run))
+        if not is_exact:
+            applied = (_audit(path, about, about.config_id, town.config_id, None),)
     about = dataclasses.replace(about, run=content.run)
     towns = restore(town, content.leaves, about)
     return Restored(path, towns, about, is_exact, applied)
@@ -215,6 +217,13 @@ def restore(town: Town, content: Leaves, about: Metadata) -> batch.Towns:
     forms, structure = jax.tree.flatten(wanted)
     given = [_keyed(content[name], form) for name, form in zip(needed, forms, strict=True)]
     return batch.place(jax.tree.unflatten(structure, given))
+
+
+def _audit(path: Path, about: Metadata, old: str, new: str, name: str | None) -> dict[str, Any]:
+    """Returns an audit record; without a handler, values differ that no migration was asked for."""
+    time = datetime.now(UTC).isoformat(timespec="seconds")
+    source = f"{path} ({about.config_hash})"
+    return {"from": old, "to": new, "handler": name, "time": time, "source": source}
 
 
 @functools.cache
