@@ -1,0 +1,1 @@
+"""Networks: the only floor that imports Flax modules."""

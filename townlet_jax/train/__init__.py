@@ -1,0 +1,1 @@
+"""The trainer: recurrent PPO on the device, evaluation, many seeds at once."""

@@ -1,0 +1,66 @@
+"""Sums over towns in a fixed order, so that they do not depend on the number of devices.
+
+Towns are cut into blocks. Each block is summed where it lives, then the sums of the blocks are
+added in their order, by every device alike.
+"""
+
+import functools
+import operator
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+Tree = TypeVar("Tree")
+
+
+def over_blocks(parts: Tree, axis_name: str | None) -> Tree:
+    """Adds sums of blocks in their order.
+
+    Args:
+      parts: leaves `[G, ...]`, one row per block that lives on this device.
+      axis_name: of the devices over which blocks are spread; None = one device.
+
+    Returns:
+      Leaves `[...]`, the same on every device.
+    """
+
+    def add(x: jax.Array) -> jax.Array:
+        if axis_name is not None:
+            x = lax.all_gather(x, axis_name, tiled=True)
+        return functools.reduce(operator.add, [x[g] for g in range(x.shape[0])])
+
+    return jax.tree.map(add, parts)
+
+
+def over_towns(x: jax.Array, num_blocks: int, axis_name: str | None, axis: int = 0) -> jax.Array:
+    """Adds everything up, block by block.
+
+    Args:
+      x: `[..., M, ...]`, numbers or truth values.
+      num_blocks: blocks of towns on this device.
+      axis_name: as in `over_blocks`.
+      axis: of the towns.
+
+    Returns:
+      Scalar of the kind of `x`; truth values and integers count as int32.
+    """
+    is_float = jnp.issubdtype(x.dtype, jnp.floating)
+    dtype = x.dtype if is_float else jnp.int32
+    x = jnp.moveaxis(x, axis, 0).reshape(num_blocks, -1)
+    return over_blocks(jnp.sum(x, axis=1, dtype=dtype), axis_name)
+
+
+def mean(
+    x: jax.Array, weight: jax.Array, num_blocks: int, axis_name: str | None, axis: int = 0
+) -> jax.Array:
+    """Returns `sum(weight x) / max(sum(weight), 1)`; without weight 0, never NaN.
+
+    Args:
+      x: float32 `[..., M, ...]`; weight: bool, of the same shape.
+      num_blocks, axis_name, axis: as in `over_towns`.
+    """
+    total = over_towns(jnp.where(weight, x, 0.0), num_blocks, axis_name, axis)
+    count = over_towns(weight, num_blocks, axis_name, axis)
+    return total / jnp.maximum(count, 1).astype(jnp.float32)
