@@ -38,7 +38,7 @@ from townlet_jax.ops.progress import Ticker
 from townlet_jax.ops.simulation import Listener, Simulation, chunks
 from townlet_jax.ops.terminal import console
 from townlet_jax.snapshots.saver import Saver
-from townlet_jax.snapshots.towns import Restored
+from townlet_jax.snapshots.towns import RestoredTowns
 from townlet_jax.town.policies import POLICIES
 
 _CONFIG = flags.DEFINE_string("config", None, "configuration file")
@@ -131,7 +131,7 @@ class _Run:
     seed: int
     num_towns: int
     limit: int
-    restored: Restored | None
+    restored: RestoredTowns | None
 
 
 def _plan(town: Town, folder: Path | None) -> _Run:

@@ -22,7 +22,7 @@ from launch.flags import set_host_devices
 from townlet_jax.config import Town, dump, load
 from townlet_jax.env import batch
 from townlet_jax.ops.host import fetch, state_hash, town_hashes
-from townlet_jax.snapshots import store, towns
+from townlet_jax.snapshots import leaves, store, towns
 
 ROOT = Path(__file__).parents[2]
 NUM_TOWNS = (1, 64)
@@ -56,7 +56,7 @@ def main() -> int:
                 found = resumed_by_process(args.config, root, args.ticks)
             else:
                 step, _ = store.newest(root)
-                rest = towns.load(town, step.path).towns
+                rest = towns.load(town, step.path).state
                 found = hash_of(batch.advance(town, "scripted", rest, args.ticks - tick))
         if found != wanted[num_towns]:
             faults.append(f"trial {trial}: {num_towns} towns, saved at tick {tick}")
@@ -85,10 +85,10 @@ def is_busy(alive: batch.Towns) -> bool:
 def save(town: Town, alive: batch.Towns, root: Path, num_towns: int, tick: int) -> None:
     """Saves towns as a run does."""
     run = {"policy": "scripted", "seed": town.seed, "num_towns": num_towns, "num_ticks": tick}
-    content = towns.leaves(alive)
+    content = leaves.to_host(alive)
     about = towns.describe(town, content, run | {"days": [], "events_bytes": None})
     place = store.Store(root)
-    place.save(tick, towns.writer(dump(town.config), content, about))
+    place.save(tick, leaves.writer(dump(town.config), content, about))
     place.close()
 
 

@@ -11,7 +11,7 @@ import pytest
 from townlet_jax.config import dump, load
 from townlet_jax.env import batch
 from townlet_jax.ops.host import fetch, state_hash, town_hashes
-from townlet_jax.snapshots import cli, inspection, metadata, store, towns
+from townlet_jax.snapshots import cli, inspection, leaves, metadata, store, towns
 from townlet_jax.snapshots.errors import CorruptSnapshotError, SnapshotError
 from townlet_jax.snapshots.guard import Content
 
@@ -39,10 +39,10 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def step(town, root):
     alive = batch.advance(town, "scripted", batch.start(town, 3, NUM_TOWNS), NUM_TICKS)
-    content = towns.leaves(alive)
+    content = leaves.to_host(alive)
     place = store.Store(root)
     about = towns.describe(town, content, RUN)
-    step = place.save(about.tick, towns.writer(dump(town.config), content, about))
+    step = place.save(about.tick, leaves.writer(dump(town.config), content, about))
     place.close()
     return step
 
@@ -51,7 +51,7 @@ def test_resumed_equals_uninterrupted(town, step):
     whole = batch.advance(town, "scripted", batch.start(town, 3, NUM_TOWNS), NUM_TICKS + 40)
     restored = towns.load(town, step)
     assert restored.is_exact and restored.migrations == () and restored.metadata.tick == NUM_TICKS
-    alive = batch.advance(town, "scripted", restored.towns, 40)
+    alive = batch.advance(town, "scripted", restored.state, 40)
     assert hash_of(alive) == hash_of(whole)
     for a, b in zip(*(jax.tree.leaves(fetch(x)) for x in (alive, whole)), strict=True):
         assert a.dtype == b.dtype
@@ -59,7 +59,7 @@ def test_resumed_equals_uninterrupted(town, step):
 
 
 def test_the_table_is_that_of_the_towns(town, step):
-    content = towns.leaves(batch.start(town, 0, 1))
+    content = leaves.to_host(batch.start(town, 0, 1))
     names = [leaf.name for leaf in metadata.read(step).table]
     assert names == list(content) and "state.clock.stream_keys" in names
     assert any(name.startswith("decision.") for name in names)
@@ -98,10 +98,10 @@ def test_how_snapshots_are_kept_makes_no_other_town(town, step):
 
 def test_numbers_that_are_not_finite_are_neither_saved_nor_restored(town, step):
     about = metadata.read(step)
-    content = towns.read(step, about)
+    content = leaves.read(step, about)
     content["state.needs.level"] = content["state.needs.level"].copy()
     content["state.needs.level"][1, 2, 0] = np.nan
-    for given, refuse in ((dump(town.config), towns.writer), (town, towns.restore)):
+    for given, refuse in ((dump(town.config), leaves.writer), (town, towns.restore)):
         with pytest.raises(SnapshotError) as error:
             refuse(given, content, about)
         who = town.names.agents[2]
@@ -128,8 +128,8 @@ def test_migrations_need_leave(step):
         ("tiny", "tiny_saved_v1.1")
     ]
     assert restored.history == restored.migrations
-    before = towns.read(step, metadata.read(step))["state.agents.wallet"]
-    np.testing.assert_array_equal(restored.towns.state.agents.wallet, before + 1)
+    before = leaves.read(step, metadata.read(step))["state.agents.wallet"]
+    np.testing.assert_array_equal(restored.state.state.agents.wallet, before + 1)
 
 
 def test_migrated_snapshots_carry_the_audit(step, tmp_path, capsys):
@@ -164,7 +164,7 @@ def test_strict_refuses_what_a_load_would_change(step, capsys):
 
 def test_stats_tell_what_the_arrays_hold(step, town):
     (line,) = inspection.stats(step, ["state.needs.level"])
-    level = towns.read(step, metadata.read(step))["state.needs.level"]
+    level = leaves.read(step, metadata.read(step))["state.needs.level"]
     assert line["shape"] == [NUM_TOWNS, *town.params.needs.decay.shape[:0], *level.shape[1:]]
     assert line["min"] == level.min() and line["max"] == level.max()
     assert line["mean"] == pytest.approx(level.mean()) and line["num_not_finite"] == 0
@@ -172,12 +172,12 @@ def test_stats_tell_what_the_arrays_hold(step, town):
 
 def test_differences_are_named(town, step, tmp_path):
     about = metadata.read(step)
-    content = dict(towns.read(step, about))
+    content = dict(leaves.read(step, about))
     content["state.agents.wallet"] = content["state.agents.wallet"].copy()
     content["state.agents.wallet"][1, 2] += 2
     other = dataclasses.replace(about, run=about.run | {"seed": 4})
     place = store.Store(tmp_path)
-    changed = place.save(about.tick, towns.writer(dump(town.config), content, other))
+    changed = place.save(about.tick, leaves.writer(dump(town.config), content, other))
     place.close()
     found = inspection.diff(step, changed)
     assert found["metadata"] == {"run": [about.run, other.run]} and found["forms"] == []
@@ -197,6 +197,6 @@ def test_arrays_that_are_not_what_the_metadata_says(step, tmp_path):
         dataclasses.replace(about, table=about.table[1:]),
     ):
         with pytest.raises(CorruptSnapshotError, match="arrays are"):
-            towns.read(step, changed)
+            leaves.read(step, changed)
     with pytest.raises(CorruptSnapshotError, match="arrays cannot be read"):
-        towns.read(tmp_path, about)
+        leaves.read(tmp_path, about)

@@ -7,7 +7,7 @@ from typing import Any
 from townlet_jax.config.town import Town
 from townlet_jax.snapshots import store
 from townlet_jax.snapshots.errors import SnapshotError
-from townlet_jax.snapshots.towns import Restored, load
+from townlet_jax.snapshots.towns import RestoredTowns, load
 
 _FORMS = {"policy": str, "seed": int, "num_towns": int, "num_ticks": int, "days": list}
 
@@ -34,7 +34,9 @@ def refuse_used(folder: Path) -> None:
         )
 
 
-def resume(town: Town, folder: Path, is_fallback_fine: bool, given: dict[str, Any]) -> Restored:
+def resume(
+    town: Town, folder: Path, is_fallback_fine: bool, given: dict[str, Any]
+) -> RestoredTowns:
     """Brings back the newest snapshot of a folder, and says on stderr what was passed over.
 
     Args:

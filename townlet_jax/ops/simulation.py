@@ -15,7 +15,7 @@ from townlet_jax.ops.kpi_days import churn_record, day_record, mean_record, targ
 from townlet_jax.ops.labels import labels
 from townlet_jax.ops.stopwatch import CompileClock
 from townlet_jax.ops.summary import Run, summarise
-from townlet_jax.snapshots.towns import Restored
+from townlet_jax.snapshots.towns import RestoredTowns
 from townlet_jax.state import TownState
 from townlet_jax.town.metrics import churn_alert, day_kpi, kpi
 
@@ -44,7 +44,7 @@ class Simulation:
         seed: int,
         num_towns: int,
         listener: Listener | None = None,
-        restored: Restored | None = None,
+        restored: RestoredTowns | None = None,
     ):
         """Starts fresh towns, or goes on with those of a snapshot.
 
@@ -66,7 +66,7 @@ class Simulation:
             if restored is None:
                 self._towns = batch.start(town, seed, num_towns)
             else:
-                self._towns = restored.towns
+                self._towns = restored.state
                 self._days = list(restored.metadata.run["days"])
                 self.num_ticks = self._num_earlier_ticks = restored.metadata.run["num_ticks"]
             self.compile_seconds += clock.seconds()

@@ -98,9 +98,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _ls(args: Any) -> tuple[Any, Lines, int]:
     found = inspection.listing(args.root)
-    rows = [("tick", "towns", "policy", "seed", "bytes", "config_id", "path")]
+    rows = [("tick", "kind", "rows", "policy", "seed", "bytes", "config_id", "path")]
     for x in found:
-        values = (x["tick"], x["num_towns"], x["policy"], x["seed"], x["bytes"])
+        values = (x["tick"], x["kind"], x["num_rows"], x["policy"], x["seed"], x["bytes"])
         rows.append((*(f"{v:,}" if isinstance(v, int) else str(v) for v in values),
                      x["config_id"], x["path"]))  # fmt: skip
     return found, _columns(rows) if found else [f"{args.root} holds no snapshot"], DONE
@@ -113,11 +113,11 @@ def _show(args: Any) -> tuple[Any, Lines, int]:
     arrays = kind(path, args.keys)
     lines = _pairs({**about, **{f"run.{k}": v for k, v in about["run"].items()}}, ("run", "agents"))
     rows = [
-        ("array", "type", *(("min", "max", "mean", "zeros") if args.stats else ("bytes/town",)))
+        ("array", "type", *(("min", "max", "mean", "zeros") if args.stats else ("bytes/row",)))
     ]
     for x in arrays:
         form = f"{x['dtype']} {x['shape']}"
-        cells = [x["min"], x["max"], x["mean"], x["zeros"]] if args.stats else [x["bytes_per_town"]]
+        cells = [x["min"], x["max"], x["mean"], x["zeros"]] if args.stats else [x["bytes_per_row"]]
         texts = ["-" if c is None else f"{c:.6g}" for c in cells]
         if x.get("num_not_finite"):
             texts[-1] += f", {x['num_not_finite']} not finite"
@@ -151,7 +151,8 @@ def _diff(args: Any) -> tuple[Any, Lines, int]:
     rows = [("array", "different", "by at most", "where", "before", "after")]
     for x in found["leaves"]:
         where = x["where"]
-        who = f"town {where['town']}" + (f", {where['resident']}" if where["resident"] else "")
+        what = next(iter(where))
+        who = f"{what} {where[what]}" + (f", {where['resident']}" if where["resident"] else "")
         rows.append((x["name"], f"{x['num_different']:,} of {x['size']:,}",
                      f"{x['max_difference']:.6g}", f"{who} {where['index'] or ''}".strip(),
                      str(where["before"]), str(where["after"])))  # fmt: skip
@@ -167,7 +168,7 @@ def _tree(args: Any) -> tuple[Any, Lines, int]:
         parts = x["name"].split(".")
         for depth, part in enumerate(parts[:-1]):
             if above[depth : depth + 1] != [part] or above[:depth] != parts[:depth]:
-                inside = [y["bytes_per_town"] for y in arrays
+                inside = [y["bytes_per_row"] for y in arrays
                           if y["name"].split(".")[: depth + 1] == parts[: depth + 1]]  # fmt: skip
                 lines.append(f"{'  ' * depth}{part}  ({sum(inside):,} bytes)")
         above = parts[:-1]

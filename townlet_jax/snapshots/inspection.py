@@ -3,6 +3,7 @@
 Only `stats`, `diff`, `validate` and `migrate` read arrays, and only they import jax.
 """
 
+import dataclasses
 import fnmatch
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -71,13 +72,12 @@ def leaves(path: Path, patterns: Sequence[str] = ()) -> list[Record]:
       SnapshotError: a pattern fits nothing.
     """
     about = metadata.read(path)
-    num_towns = about.run.get("num_towns")
     return [
         {
             "name": leaf.name,
             "dtype": leaf.dtype,
-            "shape": [num_towns, *leaf.shape],
-            "bytes_per_town": leaf.num_bytes,
+            "shape": [about.num_rows, *leaf.shape],
+            "bytes_per_row": leaf.num_bytes,
         }
         for leaf in _chosen(path, about, patterns)
     ]
@@ -122,7 +122,7 @@ def diff(a: Path, b: Path, patterns: Sequence[str] = ()) -> Record:
     Returns:
       `metadata`: keys that differ, with both values; `forms`: leaves of one only, or of another
       form; `leaves`: for each that differs `num_different` of `size`, `max_difference`, and `where`
-      the largest is: town, resident and index, with both values.
+      the largest is: town (or learner), resident and index, with both values.
     """
     for path in (a, b):
         store.check(path)
@@ -133,9 +133,9 @@ def diff(a: Path, b: Path, patterns: Sequence[str] = ()) -> Record:
     before, after = _read(a), _read(b)
     chosen = [leaf for leaf in _chosen(a, one, patterns) if leaf in common]
     changed: list[Record] = []
-    if one.run.get("num_towns") == other.run.get("num_towns"):
+    if (one.rows, one.num_rows) == (other.rows, other.num_rows):
         for leaf in chosen:
-            changed.extend(_change(leaf, before[leaf.name], after[leaf.name], one.agents))
+            changed.extend(_change(leaf, before[leaf.name], after[leaf.name], one))
     return {
         "metadata": {key: [left[key], right[key]] for key in keys},
         "forms": list(records.differences(one.table, other.table)),
@@ -158,8 +158,6 @@ def validate(town: "Town", path: Path, is_strict: bool = False) -> Record:
     Raises:
       CorruptSnapshotError: it is not what was once sealed.
     """
-    from townlet_jax.snapshots import towns
-
     found: Record = {"path": str(path), "valid": False, "error": None, "is_exact": None}
     found["migrations"] = []
     store.check(path)
@@ -171,7 +169,7 @@ def validate(town: "Town", path: Path, is_strict: bool = False) -> Record:
                     f"{path}: config_id is {about.config_id}, the configuration is "
                     f"{town.config_id}; --strict refuses migrations"
                 )
-        restored = towns.load(town, path)
+        restored = _loader(path).load(town, path)
     except SnapshotError as error:
         found["error"] = str(error)
         return found
@@ -199,19 +197,20 @@ def migrate(town: "Town", path: Path, output: Path) -> Record:
         not fit the configuration.
     """
     from townlet_jax.config import dump
-    from townlet_jax.snapshots import guard, towns
+    from townlet_jax.snapshots import guard, leaves, loading
 
     store.check(path)
     about = metadata.read(path)
     guard.check_schema(about, town.config.snapshot)
     if not guard.handlers(about, town):
         raise SnapshotError(f"{path}: config_id is {about.config_id}, there is nothing to migrate")
-    content, applied = towns.migrate(town, path, about)
-    towns.restore(town, content.leaves, about)
-    result = towns.describe(town, content.leaves, content.run, (*about.migrations, *applied))
+    content, applied = loading.migrate(town, path, about)
+    loader = _loader(path)
+    loader.restore(town, content.leaves, dataclasses.replace(about, run=content.run))
+    result = loader.describe(town, content.leaves, content.run, (*about.migrations, *applied))
     target = store.Store(output)
     try:
-        folder = target.save(result.tick, towns.writer(dump(town.config), content.leaves, result))
+        folder = target.save(result.tick, leaves.writer(dump(town.config), content.leaves, result))
     finally:
         target.close()
     return {"applied": list(applied), "output": str(folder)}
@@ -225,7 +224,8 @@ def _line(step: store.Step) -> Record:
         "tick": step.tick,
         "config_id": about.config_id,
         "kind": about.kind,
-        "num_towns": about.run.get("num_towns"),
+        "rows": about.rows,
+        "num_rows": about.num_rows,
         "policy": about.run.get("policy"),
         "seed": about.run.get("seed"),
         "bytes": size,
@@ -251,14 +251,21 @@ def _chosen(path: Path, about: Metadata, patterns: Sequence[str]) -> list[Leaf]:
     ]
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    from townlet_jax.snapshots import towns
+def _loader(path: Path) -> Any:
+    """Returns the module that loads snapshots of this kind."""
+    from townlet_jax.snapshots import learners, towns
 
-    return towns.read(path, metadata.read(path))
+    return learners if metadata.read(path).kind == "training" else towns
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    from townlet_jax.snapshots import leaves
+
+    return leaves.read(path, metadata.read(path))
 
 
 def _change(
-    leaf: Leaf, before: np.ndarray, after: np.ndarray, agents: tuple[str, ...]
+    leaf: Leaf, before: np.ndarray, after: np.ndarray, about: Metadata
 ) -> Iterator[Record]:
     bits = (np.ascontiguousarray(x).view(f"u{x.dtype.itemsize}") for x in (before, after))
     is_different = np.not_equal(*bits)
@@ -267,7 +274,8 @@ def _change(
     with np.errstate(invalid="ignore"):
         apart = np.abs(after.astype(np.float64) - before.astype(np.float64))
     index = np.unravel_index(int(np.argmax(np.where(is_different, apart, -1.0))), apart.shape)
-    town, place = int(index[0]), [int(i) for i in index[1:]]
+    row, place = int(index[0]), [int(i) for i in index[1:]]
+    agents = about.agents if about.kind == "simulation" else ()
     is_resident = bool(leaf.shape) and leaf.shape[0] == len(agents)
     yield {
         "name": leaf.name,
@@ -275,7 +283,7 @@ def _change(
         "size": int(is_different.size),
         "max_difference": float(apart[index]),
         "where": {
-            "town": town,
+            about.row: row,
             "resident": agents[place[0]] if is_resident else None,
             "index": place,
             "before": before[index].item(),

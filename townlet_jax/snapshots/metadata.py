@@ -15,7 +15,7 @@ SCHEMA_VERSION = 1
 """Version of the format; a change that older code cannot read raises it."""
 METADATA = "metadata.json"
 CONFIG = "config.yaml"
-PACKAGES = ("townlet-jax", "jax", "jaxlib", "orbax-checkpoint", "numpy")
+PACKAGES = ("townlet-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Metadata:
 
     Attributes:
       schema_version: of the format.
-      kind: who wrote it: `simulation`.
-      tick: absolute tick of all towns.
+      kind: who wrote it: `simulation` (a row is a town) or `training` (a row is a learner).
+      tick: absolute tick of all towns; of a training, updates done.
       config_id: as given in the configuration.
       config_hash: SHA-256 of configuration, manifest and map, hexadecimal.
       identity: `policy_hash`, `policy_artifact`, `observation_variant`, `anneal_ratio`.
@@ -52,11 +52,29 @@ class Metadata:
     versions: dict[str, str]
     table: tuple[Leaf, ...]
 
+    @property
+    def rows(self) -> str:
+        """Name of the array of records."""
+        return _ROWS.get(self.kind, "towns")
+
+    @property
+    def row(self) -> str:
+        """What a record is."""
+        return self.rows.removesuffix("s")
+
+    @property
+    def num_rows(self) -> int:
+        """Number of records, 0 where `run` does not say it."""
+        number = self.run.get(f"num_{self.rows}")
+        return number if isinstance(number, int) else 0
+
     def to_json(self) -> dict[str, Any]:
         """Returns JSON values."""
         return dataclasses.asdict(self) | {"table": records.to_json(self.table)}
 
 
+_ROWS = {"simulation": "towns", "training": "learners"}
+"""What a record of each kind of snapshot is, plural."""
 _FORMS: dict[str, type | tuple[type, ...]] = {
     "schema_version": int,
     "kind": str,

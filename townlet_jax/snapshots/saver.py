@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from townlet_jax.config import Town, dump
 from townlet_jax.env import batch
+from townlet_jax.snapshots import leaves
 from townlet_jax.snapshots import towns as town_files
 from townlet_jax.snapshots.store import Store
 
@@ -98,9 +99,9 @@ class Saver:
 
     def _save(self, towns: batch.Towns, run: dict[str, Any]) -> Path:
         """Does all the work of `save`, in the thread."""
-        content = town_files.leaves(towns)
+        content = leaves.to_host(towns)
         about = town_files.describe(self._town, content, run, self._history)
-        fill = town_files.writer(self._config, content, about)
+        fill = leaves.writer(self._config, content, about)
         return self._store.save(about.tick, fill)
 
 

@@ -1,0 +1,135 @@
+"""Trained policies, read from the snapshots of a run."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from townlet_jax.config import Town
+from townlet_jax.config.observation_layout import observation_layout, require_layout
+from townlet_jax.snapshots import leaves, metadata, store
+from townlet_jax.snapshots.errors import SnapshotError
+from townlet_jax.train.config import TrainShape, train_shape
+from townlet_jax.train.network import init_params
+
+BEST, LAST = "best", "snapshots"
+"""Folders of a run: the snapshot that was evaluated best, and the latest ones."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedPolicy:
+    """A network that decides for residents.
+
+    Attributes:
+      name: where it comes from, such as `runs/town seed 3`.
+      path: of the snapshot. seed: of the lane. num_updates: that it was trained for.
+      shape: sizes of the network. params: of the network.
+      policy_hash: SHA-256 of parameters, observation layout and action table, hexadecimal.
+    """
+
+    name: str
+    path: Path
+    seed: int
+    num_updates: int
+    shape: TrainShape
+    params: Any
+    policy_hash: str
+
+
+def find(path: Path) -> Path:
+    """Finds the snapshot that a path stands for.
+
+    Args:
+      path: a run (its best snapshot, else its latest), a folder of snapshots, or a snapshot.
+
+    Raises:
+      SnapshotError: there is none.
+      CorruptSnapshotError: it is not what was once sealed.
+    """
+    if not path.exists():
+        raise SnapshotError(f"{path}: no such run or snapshot")
+    for folder in (path / BEST, path / LAST, path):
+        if folder.is_dir() and any(store.folders(folder)):
+            return store.newest(folder)[0].path
+    if (path / metadata.METADATA).is_file():
+        store.check(path)
+        return path
+    raise SnapshotError(f"{path}: holds no snapshot of a training run")
+
+
+def config_text(path: Path) -> str:
+    """Returns the configuration that a run was trained with, YAML."""
+    return metadata.read_config(find(path))
+
+
+def load(path: Path, town: Town) -> list[TrainedPolicy]:
+    """Loads the policies of a run, one per lane, for a town that may differ from that of the run.
+
+    Args:
+      path: see `find`.
+      town: whose residents they are to decide for.
+
+    Raises:
+      UnsupportedObservationError: they read other observations.
+      SnapshotError: it is no run, or the network has another form or other actions.
+    """
+    step = find(path)
+    about = metadata.read(step)
+    if about.kind != "training":
+        raise SnapshotError(f"{step}: is of a {about.kind}, not of a training run")
+    spec = observation_layout(town.shape)
+    require_layout(spec, about.layout_hash, str(step))
+    if about.actions != town.names.actions:
+        raise SnapshotError(f"{step}: its actions are {', '.join(about.actions)}")
+    content = leaves.read(step, about)
+    leaves.check_finite(content, about)
+    shape = train_shape(town)
+    params = {name: x for name, x in content.items() if name.startswith("params.")}
+    forms = jax.eval_shape(lambda: {"params": init_params(shape, jax.random.key(0))})
+    many = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct((about.num_rows, *x.shape), x.dtype), forms
+    )
+    try:
+        nets = leaves.from_host(many, params)["params"]
+    except SnapshotError as error:
+        raise SnapshotError(f"{step}: the network does not fit ({error})") from None
+    seeds = about.run["seeds"]
+    return [
+        TrainedPolicy(
+            name=f"{path} seed {seed}" if len(seeds) > 1 else str(path),
+            path=step,
+            seed=seed,
+            num_updates=about.tick,
+            shape=shape,
+            params=jax.tree.map(lambda x, lane=lane: x[lane], nets),
+            policy_hash=policy_hash(
+                {name: x[lane] for name, x in params.items()}, about.layout_hash, about.actions
+            ),
+        )
+        for lane, seed in enumerate(seeds)
+    ]
+
+
+def policy_hash(
+    params: dict[str, np.ndarray], layout_hash: str, actions: tuple[str, ...]
+) -> str:
+    """Fingerprints a policy.
+
+    Args:
+      params: of one network by name.
+      layout_hash: of the observations that it reads.
+      actions: names by action code.
+
+    Returns:
+      SHA-256, hexadecimal.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(params):
+        x = np.ascontiguousarray(params[name])
+        digest.update(f"{name} {x.dtype} {list(x.shape)}\n".encode())
+        digest.update(x.tobytes())
+    digest.update(f"{layout_hash}\n{' '.join(actions)}\n".encode())
+    return digest.hexdigest()
