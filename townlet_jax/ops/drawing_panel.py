@@ -9,9 +9,6 @@ from townlet_jax.ops import palette
 from townlet_jax.ops.census import NEEDS, Resident
 from townlet_jax.ops.scene import Scene
 
-NEED_COLOURS = {"hunger": "#d1793f", "hygiene": "#3f7cac", "energy": "#8e6bb5"}
-LOW = 0.3
-"""Needs below this are drawn in red."""
 _GREY = "#57606a"
 
 
@@ -60,7 +57,7 @@ def _draw_person(axes: Axes, scene: Scene, person: Resident, y: float, row: floa
         level = person.needs[need]
         x, thick = 1.32 + 0.62 * i, min(0.11, row * 0.5)
         axes.add_patch(Rectangle((x, y - thick / 2), 0.52, thick, color="#eaeef2"))
-        fill = "#cf222e" if level < LOW else NEED_COLOURS[need]
+        fill = palette.ALARM if level < palette.LOW else palette.NEEDS[need]
         axes.add_patch(Rectangle((x, y - thick / 2), 0.52 * level, thick, color=fill))
     axes.text(3.5, y, f"{person.money:.2f}", color=palette.INK, ha="right", **middle)
     axes.text(3.62, y, _cut(person.doing(), 34), color=_GREY, va="center", size=size * 0.86)

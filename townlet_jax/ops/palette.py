@@ -1,6 +1,7 @@
 """Colours of a town's picture, and which ties are worth a line."""
 
 import colorsys
+from collections.abc import Iterable
 
 from townlet_jax.ops.scene import Bond, Scene
 
@@ -10,6 +11,15 @@ OBJECTS = ("#8e6bb5", "#3f7cac", "#d1793f", "#4f8f6b", "#b5534d", "#2f8f9d", "#9
 """Colours of object types, in turn."""
 TRUST, RIVALRY, ACQUAINTANCE, WAIT = "#2e8b57", "#c0392b", "#7d8aa0", "#1f2933"
 INK = "#24292f"
+NEEDS = {"hunger": "#d1793f", "hygiene": "#3f7cac", "energy": "#8e6bb5"}
+"""Colours of the needs."""
+STORIES = {
+    "talk": "#2e8b57", "queue": "#c0392b", "work": "#3f7cac", "money": "#b58a2b",
+    "life": "#24292f", "town": "#8e6bb5", "daily": "#a3adba",
+}  # fmt: skip
+"""Colours of what stories are about."""
+LOW, ALARM = 0.3, "#cf222e"
+"""Needs below the first are drawn in the second."""
 MIN_BOND = 0.1
 """Ties weaker than this are not drawn."""
 TIES_EACH = 2
@@ -18,8 +28,12 @@ TIES_EACH = 2
 
 def object_colours(scene: Scene) -> dict[str, str]:
     """Returns the colour of each object type."""
-    types = list(dict.fromkeys(place.type for place in scene.places))
-    return {kind: OBJECTS[i % len(OBJECTS)] for i, kind in enumerate(sorted(types))}
+    return type_colours(place.type for place in scene.places)
+
+
+def type_colours(types: Iterable[str]) -> dict[str, str]:
+    """Returns the colour of each of these object types."""
+    return {kind: OBJECTS[i % len(OBJECTS)] for i, kind in enumerate(sorted(set(types)))}
 
 
 def person_colour(slot: int) -> tuple[float, float, float]:

@@ -35,7 +35,7 @@ def picture(scene: Scene, columns: int = PLAIN_WIDTH) -> Group:
         _legend(scene),
     ]
     if scene.people:
-        parts += [Text(), _people(scene)]
+        parts += [Text(), people(scene)]
     for heading, lines in (("queues", queues(scene)), ("strongest ties", ties(scene))):
         if lines:
             parts += [Text(), Text(heading, style="bold"), *(Text("  " + line) for line in lines)]
@@ -91,7 +91,7 @@ def _legend(scene: Scene) -> Table:
     return table
 
 
-def _people(scene: Scene) -> Table:
+def people(scene: Scene) -> Table:
     """Lists the residents: mark, name, cell, what they are doing."""
     table = Table.grid(padding=(0, 2))
     for person in scene.people:
