@@ -1,9 +1,8 @@
 """Trained policies, read from the snapshots of a run."""
 
-import dataclasses
 import hashlib
+import os
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -12,34 +11,15 @@ from townlet_jax.config import Town
 from townlet_jax.config.observation_layout import observation_layout, require_layout
 from townlet_jax.snapshots import leaves, metadata, store
 from townlet_jax.snapshots.errors import SnapshotError
-from townlet_jax.train.config import TrainShape, train_shape
+from townlet_jax.train.config import train_shape
 from townlet_jax.train.network import init_params
+from townlet_jax.train.policy import TrainedPolicy
 
 BEST, LAST = "best", "snapshots"
 """Folders of a run: the snapshot that was evaluated best, and the latest ones."""
 
 
-@dataclasses.dataclass(frozen=True)
-class TrainedPolicy:
-    """A network that decides for residents.
-
-    Attributes:
-      name: where it comes from, such as `runs/town seed 3`.
-      path: of the snapshot. seed: of the lane. num_updates: that it was trained for.
-      shape: sizes of the network. params: of the network.
-      policy_hash: SHA-256 of parameters, observation layout and action table, hexadecimal.
-    """
-
-    name: str
-    path: Path
-    seed: int
-    num_updates: int
-    shape: TrainShape
-    params: Any
-    policy_hash: str
-
-
-def find(path: Path) -> Path:
+def find(path: str | os.PathLike[str]) -> Path:
     """Finds the snapshot that a path stands for.
 
     Args:
@@ -49,6 +29,7 @@ def find(path: Path) -> Path:
       SnapshotError: there is none.
       CorruptSnapshotError: it is not what was once sealed.
     """
+    path = Path(path).expanduser()
     if not path.exists():
         raise SnapshotError(f"{path}: no such run or snapshot")
     for folder in (path / BEST, path / LAST, path):
@@ -60,12 +41,12 @@ def find(path: Path) -> Path:
     raise SnapshotError(f"{path}: holds no snapshot of a training run")
 
 
-def config_text(path: Path) -> str:
-    """Returns the configuration that a run was trained with, YAML."""
-    return metadata.read_config(find(path))
+def config_file(path: str | os.PathLike[str]) -> Path:
+    """Returns the file with the configuration that a run was trained with."""
+    return find(path) / metadata.CONFIG
 
 
-def load(path: Path, town: Town) -> list[TrainedPolicy]:
+def load(path: str | os.PathLike[str], town: Town) -> list[TrainedPolicy]:
     """Loads the policies of a run, one per lane, for a town that may differ from that of the run.
 
     Args:
@@ -111,6 +92,18 @@ def load(path: Path, town: Town) -> list[TrainedPolicy]:
         )
         for lane, seed in enumerate(seeds)
     ]
+
+
+def choose(found: list[TrainedPolicy], lane: int) -> TrainedPolicy:
+    """Takes the policy of one lane.
+
+    Raises:
+      SnapshotError: there are not so many.
+    """
+    if not 0 <= lane < len(found):
+        path, number = found[0].path, len(found)
+        raise SnapshotError(f"{path}: lane must be in 0...{number - 1}, got {lane}")
+    return found[lane]
 
 
 def policy_hash(

@@ -27,13 +27,12 @@ from townlet_jax.town.view import look
 from townlet_jax.train.config import TrainParams, TrainShape, train_params, train_shape
 from townlet_jax.train.network import run_network
 from townlet_jax.train.rollout import Acting, carry_out, draw
+from townlet_jax.train.schedules import final_controls
 from townlet_jax.train.town_world import TownLife, TownWorld
 from townlet_jax.train.types import Seen, undecided
 
 HOURS = 24
 """Parts of a day that curves are made of."""
-OFF = 2.0
-"""Satisfied level that hides nothing."""
 _TOWNS, _SHARED = PartitionSpec("towns"), PartitionSpec()
 _HOUR_SUMS = ("living", "needs", "low_needs")
 
@@ -150,13 +149,14 @@ def _runner(
 ) -> Callable[..., tuple]:
     def run(seeds: jax.Array, net: Any, numbers: TownNumbers, params: TrainParams) -> tuple:
         start = jax.vmap(functools.partial(_begin, world, shape, num_days), (0, None))
+        level = final_controls(params).satisfied_level
         now, diary = start(seeds, numbers)
         note = jax.vmap(functools.partial(_note, world.shape.num_actions), (0, 0, 0, 0, None))
 
-        def body(carry: tuple, _: None) -> tuple[tuple, dict[str, jax.Array]]:
+        def body(carry: tuple, _: Any) -> tuple[tuple, dict[str, jax.Array]]:
             now, diary = carry
             see = jax.vmap(world.see, in_axes=(0, 0, 0, None, None, None))
-            seen, _ = see(now.world, now.choice, now.is_first, jnp.float32(OFF), numbers, params)
+            seen, _ = see(now.world, now.choice, now.is_first, level, numbers, params)
             hidden, action = _choose(world, mind, shape, net, now, seen, numbers)
             discount = numbers[0].rewards.discount
             later, done, sums = carry_out(world, k, now, hidden, seen, action, numbers, discount)
@@ -176,7 +176,8 @@ def _runner(
         plain = first.replace(
             clock=first.clock.replace(stream_keys=jax.random.key_data(first.clock.stream_keys))
         )
-        return diary, last.relationships, jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), watched), plain
+        watched = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), watched)
+        return diary, last.relationships, watched, plain
 
     sharded = jax.shard_map(
         run,

@@ -198,6 +198,7 @@ def _facts(
         "reward_mean": reward_mean,
         "reward_variance": reward_variance,
         "value_mean": mean(rows.value, is_valid),
+        "log_prob_mean": mean(rows.log_prob, is_valid),
         "explained_variance": jnp.where(target_variance > 0, explained, 0.0),
         "reward_advantage_corr": jnp.where(
             scatter > 0, together / jnp.sqrt(jnp.where(scatter > 0, scatter, 1.0)), 0.0

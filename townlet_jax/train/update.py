@@ -139,7 +139,7 @@ def _step(
         given = jax.vmap(gradient_of, in_axes=(None, 0))(fit.params, batch)
     gradient, total = sums.over_blocks(given, axis_name)
 
-    norm = optax.global_norm(gradient)
+    norm = jnp.sqrt(sum(jnp.sum(jnp.square(g)) for g in jax.tree.leaves(gradient)))
     limit = params.max_grad_norm
     factor = jnp.where(limit > 0, jnp.minimum(1.0, limit / jnp.maximum(norm, 1e-12)), 1.0)
     gradient = jax.tree.map(lambda g: g * factor, gradient)
