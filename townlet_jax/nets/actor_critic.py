@@ -53,12 +53,12 @@ class ActorCritic(nn.Module):
             dtype=self.compute_dtype,
             kernel_init=functools.partial(orthogonal, gain=ROOT_TWO),
         )
-        x = nn.LayerNorm(name="feat_norm", dtype=self.compute_dtype)(features.astype(jnp.float32))
+        x = nn.LayerNorm(name="feat_norm", dtype=jnp.float32)(features.astype(jnp.float32))
         x = nn.relu(dense(self.feature_hidden, name="feat1")(x))
         x = nn.relu(dense(self.feature_hidden, name="feat2")(x))
         if self.channels:
             x = jnp.concatenate([self._see(tiles, dense), x], axis=-1)
-        x = nn.LayerNorm(name="trunk_norm", dtype=self.compute_dtype)(x)
+        x = nn.LayerNorm(name="trunk_norm", dtype=jnp.float32)(x.astype(jnp.float32))
         x = nn.relu(dense(self.feature_hidden, name="trunk")(x))
         hidden, memory = GRU(self.gru_hidden, self.compute_dtype, name="gru")(hidden, x, is_first)
         x = jnp.concatenate([memory, x.astype(jnp.float32)], axis=-1)
