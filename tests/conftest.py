@@ -14,8 +14,6 @@ set_cpu_defaults()
 if os.environ.get("TOWNLET_QUICK_COMPILE") != "off" and version("jaxlib").startswith("0.10."):
     os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# Scripts that tests start compile everything themselves.
-os.environ["TOWNLET_CACHE"] = "off"
 os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 
 import jax  # noqa: E402
@@ -25,6 +23,8 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 # Most of the time goes into compiling the same small programs, so workers and runs share them;
 # `make clean` deletes them. Nothing is evicted, which would look at every entry at every write.
 COMPILED = Path(__file__).parents[1] / ".pytest_cache" / "compiled"
+# Scripts that tests start keep their programs as they do for users, but not among the user's.
+os.environ["TOWNLET_CACHE"] = str(COMPILED.with_name("scripts"))
 jax.config.update("jax_compilation_cache_dir", str(COMPILED))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -318,7 +318,7 @@ class Training:
     def _judge(self, lane: int, found: Sequence[Record], is_finite: bool) -> Stop | None:
         """Logs the records of a lane and applies the rules to them."""
         if self._logs:
-            self._logs[lane].write(found)
+            self._logs[lane].write([record for record in found if _is_writable(record)])
         stop = None
         for i, record in enumerate(found):
             is_last = i == len(found) - 1
@@ -375,6 +375,11 @@ def _all_finite(params: Any) -> jax.Array:
 def _divisor(number: int, limit: int) -> int:
     """Returns the largest divisor of a number up to a limit."""
     return max(n for n in range(1, limit + 1) if number % n == 0)
+
+
+def _is_writable(record: Record) -> bool:
+    """Tells whether all numbers are finite; those of a broken network are not."""
+    return all(np.isfinite(x) for x in record.values() if isinstance(x, float))
 
 
 def _known(kpis: Mapping[str, float]) -> dict[str, float | None]:

@@ -1,0 +1,51 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import townlet_jax
+from townlet_jax.config import load
+from townlet_jax.env.filming import film
+from townlet_jax.ops.host import fetch
+from townlet_jax.train.config import train_shape
+from townlet_jax.train.evaluate import Mind, evaluate
+from townlet_jax.train.network import init_params
+from townlet_jax.train.policy import TrainedPolicy, live
+
+SMALL = ["network.feature_hidden=16", "network.gru_hidden=16"]
+
+
+@pytest.fixture(scope="module")
+def town():
+    return load("configs/train/ppo_tiny.yaml", SMALL)
+
+
+@pytest.fixture(scope="module")
+def policy(town, tmp_path_factory):
+    shape = train_shape(town)
+    net = init_params(shape, jax.random.key(5))
+    head = net["policy"]
+    net = {**net, "policy": {**head, "kernel": head["kernel"] * 80}}  # has an opinion
+    return TrainedPolicy("fresh", tmp_path_factory.mktemp("none"), 0, 0, shape, net, "")
+
+
+def test_acts_on_what_an_environment_shows(town, policy):
+    env = townlet_jax.make("town-tiny-v0", town)
+    seen, _ = env.reset(jax.random.key(1))
+    actions, memory = policy.act(jax.random.key(2), policy.start(), seen)
+    assert actions.dtype == jnp.int32 and memory.shape == (3, 16)
+    assert np.take_along_axis(np.asarray(seen.action_mask), np.asarray(actions)[:, None], 1).all()
+    same, _ = policy.act(jax.random.key(2), policy.start() + 1, seen)
+    np.testing.assert_array_equal(actions, same)  # the first observation empties the memory
+
+
+@pytest.mark.slow
+def test_a_film_shows_the_life_that_was_evaluated(town, policy):
+    seen = evaluate(town, Mind("network"), [7, 8], 1, shape=policy.shape, params=policy.params)
+    live_one, start = live(town, policy, 7)
+    for states, _ in film(live_one, start, town.params, town.layout, 1440):
+        last = jax.tree.map(lambda x: x[-1], states)
+    for (path, ours), theirs in zip(
+        jax.tree_util.tree_leaves_with_path(fetch(last)), jax.tree.leaves(seen.town), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs, err_msg=jax.tree_util.keystr(path))
