@@ -19,8 +19,8 @@ RUNS = 5
 def measure(is_quick: bool) -> dict[str, object]:
     """Times phases in turn and returns their medians.
 
-    `town_ticks_per_second` of `random` is stepping with random options; of `rollout` acting with the
-    network; of `whole` training. Each phase contains the ones before it.
+    `town_ticks_per_second` of `random` is stepping with random options, of `rollout` acting with
+    the network, of `whole` training. Each phase contains the ones before it.
     """
     set_cpu_defaults()
     set_host_devices(LANES)
