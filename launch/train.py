@@ -96,6 +96,8 @@ def main(argv: list[str]) -> Exit:
     for line in closing.notes(town):
         print(line, file=sys.stderr)
     with Training(town, plan, restored) as training:
+        for line in training.notes():
+            print(f"note: {line}", file=sys.stderr)
         stop = _train(training)
     report = training.report() | {"stop": stop.record()}
     if _JSON.value:

@@ -135,6 +135,23 @@ class Training:
         for place in self._stores.values():
             place.close()
 
+    def notes(self) -> list[str]:
+        """Says what is not as asked for, a line each."""
+        found, ppo = [], self.town.config.ppo
+        if self.shape.num_mini_batches != ppo.num_mini_batches:
+            found.append(
+                f"ppo.num_mini_batches is {self.shape.num_mini_batches}, not "
+                f"{ppo.num_mini_batches}: minibatches are whole towns, and there are "
+                f"{self.shape.num_towns}"
+            )
+        if "mini_batch_size" in ppo.model_fields_set:
+            found.append("ppo.mini_batch_size has no effect in rollouts: minibatches are towns")
+        layout = self._numbers[1]
+        is_free = layout.residents.is_resident & ~layout.schedules.has_schedule
+        if not np.asarray(is_free).any():
+            found.append("all residents follow schedules: nothing is learned, events are counted")
+        return found
+
     def advance(self) -> Stop | None:
         """Does a chunk of updates and logs them.
 
