@@ -7,11 +7,11 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from townlet_jax.config import Town
+from townlet_jax.config import Town, read_config
 from townlet_jax.config.observation_layout import observation_layout, require_layout
 from townlet_jax.snapshots import leaves, metadata, store
 from townlet_jax.snapshots.errors import SnapshotError
-from townlet_jax.train.config import train_shape
+from townlet_jax.train.config import train_params, train_shape
 from townlet_jax.train.network import init_params
 from townlet_jax.train.policy import TrainedPolicy
 
@@ -67,7 +67,8 @@ def load(path: str | os.PathLike[str], town: Town) -> list[TrainedPolicy]:
         raise SnapshotError(f"{step}: its actions are {', '.join(about.actions)}")
     content = leaves.read(step, about)
     leaves.check_finite(content, about)
-    shape = train_shape(town)
+    config, _ = read_config(step / metadata.CONFIG)
+    shape, numbers = train_shape(town, config), train_params(config)
     params = {name: x for name, x in content.items() if name.startswith("params.")}
     forms = jax.eval_shape(lambda: {"params": init_params(shape, jax.random.key(0))})
     many = jax.tree.map(
@@ -86,6 +87,7 @@ def load(path: str | os.PathLike[str], town: Town) -> list[TrainedPolicy]:
             num_updates=about.tick,
             shape=shape,
             params=jax.tree.map(lambda x, lane=lane: x[lane], nets),
+            numbers=numbers,
             policy_hash=policy_hash(
                 {name: x[lane] for name, x in params.items()}, about.layout_hash, about.actions
             ),

@@ -126,16 +126,18 @@ class TrainParams(struct.PyTreeNode):
     base_stage: jax.Array
 
 
-def train_shape(town: Town) -> TrainShape:
+def train_shape(town: Town, config: Config | None = None) -> TrainShape:
     """Reads the sizes of a run.
 
     Args:
       town: the loaded configuration.
+      config: of the run, where a policy is to act in another town; None = that of the town.
 
     Raises:
       ConfigError: towns cannot be split as asked for; names the next number that can.
     """
-    config, spec = town.config, observation_layout(town.shape)
+    config = town.config if config is None else config
+    spec = observation_layout(town.shape)
     training, ppo = config.training, config.ppo
     k = decision_ticks(config)
     num_groups = ppo.minibatch_groups

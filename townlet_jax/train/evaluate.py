@@ -106,6 +106,7 @@ def evaluate(
     *,
     shape: TrainShape | None = None,
     params: Any = None,
+    policy: TrainParams | None = None,
     stage: str | None = None,
 ) -> Evaluation:
     """Lets a policy live in fresh towns. One compile per policy kind, number of towns and days.
@@ -115,7 +116,8 @@ def evaluate(
       mind: who decides.
       seeds: of the towns, E of them.
       num_days: D, at least 1.
-      shape: sizes of the network. params: of the network.
+      shape: sizes of the network. params: of the network. policy: masks and commitment that it
+        was trained with; None = those of the configuration.
       stage: social reward stage; None = that of the configuration.
 
     Returns:
@@ -125,10 +127,10 @@ def evaluate(
     world = TownWorld(town.shape)
     if stage is not None:
         numbers = world.at_stage(numbers, jnp.int32(REWARD_STAGES.index(stage)))
-    learner_params = train_params(town.config)
+    learner_params = train_params(town.config) if policy is None else policy
     sizes = train_shape(town) if shape is None else shape
     num_ticks = num_days * int(town.params.time.ticks_per_day)
-    k = train_shape(town).decide_every
+    k = sizes.decide_every
     num_windows = -(-num_ticks // k)
     run = _runner(world, mind, sizes, k, num_windows, num_days, most_devices(len(seeds)))
     words = jnp.asarray(np.array(seeds) % 2**31, jnp.uint32)

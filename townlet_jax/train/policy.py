@@ -19,7 +19,7 @@ from townlet_jax.town.decide import Decision, settle
 from townlet_jax.town.init import init
 from townlet_jax.town.observe import Observation
 from townlet_jax.town.step import step
-from townlet_jax.train.config import TrainParams, TrainShape, train_params
+from townlet_jax.train.config import TrainParams, TrainShape
 from townlet_jax.train.network import run_network
 from townlet_jax.train.option import REST
 from townlet_jax.train.schedules import final_controls
@@ -35,6 +35,7 @@ class TrainedPolicy:
       name: where it comes from, such as `runs/town seed 3`.
       path: of the snapshot. seed: of the lane. num_updates: that it was trained for.
       shape: sizes of the network. params: of the network.
+      numbers: of the run, of which masks and commitment are part of the policy.
       policy_hash: SHA-256 of parameters, observation layout and action table, hexadecimal.
     """
 
@@ -44,6 +45,7 @@ class TrainedPolicy:
     num_updates: int
     shape: TrainShape
     params: Any
+    numbers: TrainParams
     policy_hash: str
 
     @property
@@ -110,7 +112,7 @@ def live(
     Returns:
       `live_one(carry, params, layout) -> (carry, state, events)`; the carry before the first tick.
     """
-    world, learner_params = TownWorld(town.shape), train_params(town.config)
+    world = TownWorld(town.shape)
     fresh = init(town.shape, jax.random.key(seed), town.params, town.layout)
     start = Lived(
         net=policy.params,
@@ -123,7 +125,7 @@ def live(
     def live_one(
         now: Lived, params: TownParams, layout: TownLayout
     ) -> tuple[Lived, TownState, TickEvents]:
-        now = _decide(world, policy.shape, is_greedy, now, (params, layout), learner_params)
+        now = _decide(world, policy.shape, is_greedy, now, (params, layout), policy.numbers)
         choice = now.choice
         action = jnp.where(choice.is_done, REST, choice.action)
         state, events = step(town.shape, now.town, action, None, params, layout)
