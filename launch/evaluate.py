@@ -57,6 +57,7 @@ _GREEDY = flags.DEFINE_boolean("greedy", False, "learned policies take their lik
 _STAGE = flags.DEFINE_enum(
     "stage", None, ["OFF", "C1", "C2", "C3"], "social rewards; if not given, as configured"
 )
+_ARM = flags.DEFINE_string("arm", None, "stage, of a run that was trained at several")
 _OUTPUT = flags.DEFINE_string("output", None, "folder for the report and its pictures")
 _CHECK = flags.DEFINE_boolean("check", False, "status 1 if a target of the charter is missed")
 _JSON = flags.DEFINE_boolean("json", False, "print the report as one JSON object")
@@ -163,7 +164,12 @@ def _learned(path: str, town: Town, lane: int | None) -> "tuple[TrainedPolicy, .
     from townlet_jax.snapshots import policies
 
     found = policies.load(path, town)
-    return tuple(found) if lane is None else (policies.choose(found, lane),)
+    if lane is not None:
+        return (policies.choose(found, lane),)
+    arms = sorted({policy.stage for policy in found if policy.stage is not None})
+    if arms and _ARM.value not in arms:
+        raise UsageError(f"{path}: compares stages; name one with --arm: {', '.join(arms)}")
+    return tuple(policy for policy in found if not arms or policy.stage == _ARM.value)
 
 
 def _live(town: Town, contender: _Contender) -> list[Evaluation]:
@@ -182,6 +188,7 @@ def _live(town: Town, contender: _Contender) -> list[Evaluation]:
                 _DAYS.value,
                 shape=learned.shape,
                 params=learned.params,
+                policy=learned.numbers,
                 stage=_STAGE.value,
             )  # fmt: skip
         )

@@ -30,8 +30,9 @@ from townlet_jax.config import Town, load
 from townlet_jax.config.town_params import REWARD_STAGES
 from townlet_jax.ops import closing
 from townlet_jax.ops.early_stop import Goal, Stop, parse_goal
-from townlet_jax.ops.training import GOALS, Plan, Training, resume
+from townlet_jax.ops.training import Training, resume
 from townlet_jax.ops.training_log import log_files
+from townlet_jax.ops.training_plan import GOALS, Plan
 from townlet_jax.ops.training_progress import TrainingTicker
 from townlet_jax.snapshots import policies, store
 from townlet_jax.snapshots.errors import SnapshotError

@@ -9,8 +9,9 @@ import pytest
 
 from townlet_jax.config import load
 from townlet_jax.ops.early_stop import Stop
-from townlet_jax.ops.training import Plan, Training, resume
+from townlet_jax.ops.training import Training, resume
 from townlet_jax.ops.training_log import read_log
+from townlet_jax.ops.training_plan import Plan
 from townlet_jax.snapshots import learners, leaves, metadata, policies, store
 from townlet_jax.snapshots.errors import SnapshotError
 

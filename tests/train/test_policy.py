@@ -7,7 +7,7 @@ import townlet_jax
 from townlet_jax.config import load
 from townlet_jax.env.filming import film
 from townlet_jax.ops.host import fetch
-from townlet_jax.train.config import train_shape
+from townlet_jax.train.config import train_params, train_shape
 from townlet_jax.train.evaluate import Mind, evaluate
 from townlet_jax.train.network import init_params
 from townlet_jax.train.policy import TrainedPolicy, live
@@ -26,7 +26,8 @@ def policy(town, tmp_path_factory):
     net = init_params(shape, jax.random.key(5))
     head = net["policy"]
     net = {**net, "policy": {**head, "kernel": head["kernel"] * 80}}  # has an opinion
-    return TrainedPolicy("fresh", tmp_path_factory.mktemp("none"), 0, 0, shape, net, "")
+    path, numbers = tmp_path_factory.mktemp("none"), train_params(town.config)
+    return TrainedPolicy("fresh", path, 0, None, 0, shape, net, numbers, "")
 
 
 def test_acts_on_what_an_environment_shows(town, policy):

@@ -37,7 +37,7 @@ FALLING = frozenset(
         "option_switch_rate",
         "repeat_avoidance_share",
         "starvation_events",
-        "starvation_per_resident_day",
+        "starvation_rate",
     }
 )
 """KPIs that are better when they are lower."""

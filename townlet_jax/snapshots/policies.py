@@ -78,12 +78,13 @@ def load(path: str | os.PathLike[str], town: Town) -> list[TrainedPolicy]:
         nets = leaves.from_host(many, params)["params"]
     except SnapshotError as error:
         raise SnapshotError(f"{step}: the network does not fit ({error})") from None
-    seeds = about.run["seeds"]
+    seeds, stages = about.run["seeds"], about.run["stages"]
     return [
         TrainedPolicy(
             name=f"{path} seed {seed}" if len(seeds) > 1 else str(path),
             path=step,
             seed=seed,
+            stage=stages[lane],
             num_updates=about.tick,
             shape=shape,
             params=jax.tree.map(lambda x, lane=lane: x[lane], nets),

@@ -128,6 +128,11 @@ def evaluate(
     if stage is not None:
         numbers = world.at_stage(numbers, jnp.int32(REWARD_STAGES.index(stage)))
     learner_params = train_params(town.config) if policy is None else policy
+    if mind.name != "network":  # free to choose whatever the town allows
+        learner_params = learner_params.replace(
+            satisfied_level=jnp.full_like(learner_params.satisfied_level, 2.0),
+            option_commit_ticks=jnp.int32(0),
+        )
     sizes = train_shape(town) if shape is None else shape
     num_ticks = num_days * int(town.params.time.ticks_per_day)
     k = sizes.decide_every

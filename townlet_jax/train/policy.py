@@ -33,7 +33,8 @@ class TrainedPolicy:
 
     Attributes:
       name: where it comes from, such as `runs/town seed 3`.
-      path: of the snapshot. seed: of the lane. num_updates: that it was trained for.
+      path: of the snapshot. seed, stage: of the lane; None = the stage that was configured.
+      num_updates: that it was trained for.
       shape: sizes of the network. params: of the network.
       numbers: of the run, of which masks and commitment are part of the policy.
       policy_hash: SHA-256 of parameters, observation layout and action table, hexadecimal.
@@ -42,6 +43,7 @@ class TrainedPolicy:
     name: str
     path: Path
     seed: int
+    stage: str | None
     num_updates: int
     shape: TrainShape
     params: Any
