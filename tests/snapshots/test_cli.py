@@ -24,7 +24,8 @@ def test_ls(place, root, step, capsys):
     place.save(8, fill(8))
     lines = told(capsys, "ls", root).splitlines()
     assert [line.split()[0] for line in lines] == ["tick", "7", "8"]
-    assert lines[1].split()[1:5] == ["simulation", "2", "idle", "3"] and lines[1].endswith(str(step))
+    assert lines[1].split()[1:5] == ["simulation", "2", "idle", "3"]
+    assert lines[1].endswith(str(step))
     found = json.loads(told(capsys, "ls", root, "--json"))
     assert [line["tick"] for line in found] == [7, 8]
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from townlet_jax.snapshots import inspection, metadata
+from townlet_jax.snapshots import handover, inspection, metadata
 from townlet_jax.snapshots.errors import CorruptSnapshotError, SnapshotError
 
 if TYPE_CHECKING:
@@ -93,6 +93,11 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument(
                 "--output", type=Path, help="folder of snapshots; beside PATH if not given"
             )
+    sub = verb("release", _release, "copies a snapshot to where releases are kept", "path")
+    sub.add_argument("--root", type=Path, default=Path("snapshots/release"), help="of releases")
+    sub = verb("bundle", _bundle, "collects snapshot, logs and timeline of an incident", "root")
+    sub.add_argument("--output", type=Path, required=True, help="folder to make")
+    sub.add_argument("--logs", type=Path, nargs="+", default=[], help="files of the process")
     return parser
 
 
@@ -192,6 +197,18 @@ def _migrate(args: Any) -> tuple[Any, Lines, int]:
     found = inspection.migrate(_town(args), path, output)
     lines = [f"migrated {x['from']} to {x['to']} ({x['handler']})" for x in found["applied"]]
     return found, [*lines, f"saved {found['output']}"], DONE
+
+
+def _release(args: Any) -> tuple[Any, Lines, int]:
+    found = handover.release(args.path, args.root)
+    return found, [f"released {found['path']}, policy {found['policy_hash']}"], DONE
+
+
+def _bundle(args: Any) -> tuple[Any, Lines, int]:
+    found = handover.bundle(args.root, args.output, args.logs)
+    kept = found["snapshot"] or "no intact snapshot"
+    line = f"wrote {found['path']}: {kept}, {len(found['logs'])} logs"
+    return found, [*found["corrupt"], line], DONE
 
 
 def _town(args: Any) -> "Town":

@@ -13,6 +13,7 @@ from townlet_jax.snapshots.errors import SnapshotError
 from townlet_jax.snapshots.leaves import Leaves
 from townlet_jax.snapshots.loading import Restored
 from townlet_jax.snapshots.metadata import Metadata
+from townlet_jax.snapshots.policies import policy_hash
 from townlet_jax.train import lanes
 from townlet_jax.train.config import train_params, train_shape, training_numbers
 from townlet_jax.train.town_world import TownWorld
@@ -33,9 +34,22 @@ def describe(
       run: JSON values that a resumed run goes on with; `num_learners` among them.
       migrations: what was applied to them so far.
     """
-    content = {"state.clock.tick": content["num_updates"], **content}
-    about = towns.describe(town, content, run, migrations)
-    return dataclasses.replace(about, kind="training", table=about.table[1:])
+    about = towns.describe(
+        town, {"state.clock.tick": content["num_updates"], **content}, run, migrations
+    )
+    hashes = [
+        policy_hash(_policy(content, lane), about.layout_hash, about.actions)
+        for lane in range(len(content["num_updates"]))
+    ]
+    given = about.identity["policy_hash"]
+    own = hashes[0] if len(hashes) == 1 else None
+    return dataclasses.replace(
+        about,
+        kind="training",
+        identity=about.identity | {"policy_hash": given or own},
+        run=about.run | {"policy_hashes": hashes},
+        table=about.table[1:],
+    )
 
 
 def load(town: Town, path: Path) -> Restored[LearnerState]:
@@ -84,6 +98,11 @@ def adopt(learner: LearnerState, content: Leaves) -> LearnerState:
         raise SnapshotError(f"the policy does not fit: {error}") from None
     placed = jax.tree.map(lambda new, old: jax.device_put(new, old.sharding), adopted, own)
     return learner.replace(**placed)
+
+
+def _policy(content: Leaves, lane: int) -> Leaves:
+    """Takes the network of one lane."""
+    return {name: x[lane] for name, x in content.items() if name.startswith("params.")}
 
 
 def _forms(town: Town, num_learners: int) -> LearnerState:

@@ -45,6 +45,19 @@ def seal(folder: Path) -> None:
         sync(Path(parent))
 
 
+def sync_all(folder: Path) -> None:
+    """Brings a folder that was sealed before to the disk, after it was copied.
+
+    Raises:
+      OSError: the disk failed.
+    """
+    for path in _files(folder):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    for parent, _, _ in os.walk(folder, topdown=False):
+        sync(Path(parent))
+
+
 def publish(folder: Path, target: Path) -> None:
     """Gives a sealed folder its name, in one step.
 
