@@ -1,6 +1,6 @@
 """Three updates with a fixed seed, for comparison with figures that were once good (M-055).
 
-    python -m tests.train.drift          # writes tests/golden/ppo_social/ anew
+python -m tests.train.drift          # writes tests/golden/ppo_social/ anew
 """
 
 import json
@@ -35,9 +35,7 @@ def measure(case: str) -> dict[str, list[float]]:
     params = lanes.stack_params([train_params(town.config)])
     learner = lanes.start(world, shape, [11], numbers, params)
     _, metrics = lanes.train(world, shape, learner, numbers, params)
-    return {
-        name: [round(float(v), 6) for v in x[0]] for name, x in jax.device_get(metrics).items()
-    }
+    return {name: [round(float(v), 6) for v in x[0]] for name, x in jax.device_get(metrics).items()}
 
 
 if __name__ == "__main__":

@@ -6,7 +6,14 @@ import pytest
 
 from tests.train.drift import CASES, GOLDEN, measure
 
-FLOORS = {"kl": 2e-3, "loss_policy": 5e-3, "adv_mean": 0.05, "corr": 0.05, "chat": 0.5, "clip": 0.05}
+FLOORS = {
+    "kl": 2e-3,
+    "loss_policy": 5e-3,
+    "adv_mean": 0.05,
+    "corr": 0.05,
+    "chat": 0.5,
+    "clip": 0.05,
+}
 """Absolute differences that are allowed where a figure is small or counts few cases."""
 
 
