@@ -94,11 +94,9 @@ def main(argv: list[str]) -> Exit:
     _check_mode(town)
     plan = _plan(town)
     restored = resume(town, plan) if _RESUME.value else None
-    for line in closing.notes(town):
-        print(line, file=sys.stderr)
     with Training(town, plan, restored) as training:
-        for line in training.notes():
-            print(f"note: {line}", file=sys.stderr)
+        for line in [*closing.notes(town), *(f"note: {note}" for note in training.notes())]:
+            print(line, file=sys.stderr)
         stop = _train(training)
     report = training.report() | {"stop": stop.record()}
     if _JSON.value:

@@ -24,7 +24,7 @@ def load(path, town):
     return [
         types.SimpleNamespace(
             shape="S", params=seed, policy_hash=f"{seed:064x}", name=f"run seed {seed}", seed=seed,
-            path=path,
+            path=path, stage=None, numbers="N",
         )
         for seed in (3, 4, 5)
     ]
@@ -33,6 +33,7 @@ def live(town, mind, seeds, num_days, **form):
     assert list(seeds) == [10000, 10001]
     if mind.name == "network":
         assert form["shape"] == "S" and form["stage"] == "C1" and mind.is_greedy
+        assert form["policy"] == "N"
     else:
         assert form == {"stage": "C1"}
     return made_up(town, len(seeds), num_days, seed=form.get("params", 0))
@@ -46,10 +47,8 @@ runpy.run_path("launch/evaluate.py", run_name="__main__")
 
 
 @pytest.fixture(scope="module")
-def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Programs compiled by one run serve the next."""
-    cache = str(tmp_path_factory.mktemp("cache"))
-    return {**os.environ, "JAX_PLATFORMS": "cpu", "TOWNLET_CACHE": cache}
+def environ() -> dict[str, str]:
+    return {**os.environ, "JAX_PLATFORMS": "cpu"}
 
 
 def start(environ: dict[str, str], *args: str) -> subprocess.CompletedProcess[str]:

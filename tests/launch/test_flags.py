@@ -270,7 +270,8 @@ def test_host_devices_reach_jax(toy) -> None:
     import jax
     print(len(jax.devices()), jax.config.jax_compilation_cache_dir)
     """
-    assert toy(body, JAX_PLATFORMS="cpu", XLA_FLAGS="").stdout == "3 None\n"
+    environ = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "", "TOWNLET_CACHE": "off"}
+    assert toy(body, **environ).stdout == "3 None\n"
     environ = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     set_host_devices(8, environ)
     assert environ["XLA_FLAGS"] == "--xla_force_host_platform_device_count=2"

@@ -42,7 +42,7 @@ _MOMENTS = [(1, "40", 100), (3, "20", 200), (5, "00", 300)]
     ("args", "reason"),
     [
         (["scriptd"], "--policy=scriptd: there is no such trained run; did you mean scripted?"),
-        (["configs"], "a trained policy is loaded by townlet_jax.load"),
+        (["configs"], "configs: holds no snapshot of a training run"),
         (["idle", "--html", "no/such/town.html"], "no such folder"),
         (["idle", "--html", "configs"], "is a folder"),
         (["idle", "--html", "town.html", "--frames", "3"], "--frames is for text"),

@@ -18,9 +18,8 @@ SCRIPT = [sys.executable, "launch/run_simulation.py", TINY, "--json"]
 
 
 @pytest.fixture(scope="module")
-def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Programs compiled by one run serve the next."""
-    return {**os.environ, "TOWNLET_CACHE": str(tmp_path_factory.mktemp("cache"))}
+def environ() -> dict[str, str]:
+    return dict(os.environ)
 
 
 def start(environ: dict[str, str], *args: object) -> subprocess.CompletedProcess[str]:

@@ -21,10 +21,8 @@ KPIS = {"self_sufficiency", "tenure_days", "lateness_rate", "relationship_covera
 
 
 @pytest.fixture(scope="module")
-def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Programs compiled by one run serve the next."""
-    cache = str(tmp_path_factory.mktemp("cache"))
-    return {**os.environ, "JAX_PLATFORMS": "cpu", "TOWNLET_CACHE": cache}
+def environ() -> dict[str, str]:
+    return {**os.environ, "JAX_PLATFORMS": "cpu"}
 
 
 def start(environ: dict[str, str], *args: str) -> subprocess.CompletedProcess[str]:

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from townlet_jax.config import load
+from townlet_jax.env import batch
 from townlet_jax.ops.early_stop import Stop
 from townlet_jax.ops.training import Training, resume
 from townlet_jax.ops.training_log import read_log
 from townlet_jax.ops.training_plan import Plan
 from townlet_jax.snapshots import learners, leaves, metadata, policies, store
 from townlet_jax.snapshots.errors import SnapshotError
+from townlet_jax.train import lanes
 
 SMALL = [
     "training.num_towns=4", "training.num_steps=4", "training.num_updates=4",
@@ -21,6 +23,15 @@ SMALL = [
     "ppo.num_epochs=2", "network.feature_hidden=16", "network.gru_hidden=16",
 ]  # fmt: skip
 CLOCK = {"epoch_duration_sec", "steps_per_second", "agent_ticks_per_second", "compile_sec"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick():
+    """Few updates are run, so whatever compiles soonest."""
+    with pytest.MonkeyPatch.context() as patch:
+        options = batch.compiler_options(1)
+        patch.setattr(lanes, "compiler_options", lambda *_: options)
+        yield
 
 
 @pytest.fixture(scope="module")

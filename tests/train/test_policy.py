@@ -32,11 +32,12 @@ def policy(town, tmp_path_factory):
 
 def test_acts_on_what_an_environment_shows(town, policy):
     env = townlet_jax.make("town-tiny-v0", town)
-    seen, _ = env.reset(jax.random.key(1))
-    actions, memory = policy.act(jax.random.key(2), policy.start(), seen)
+    seen, _ = jax.jit(env.reset)(jax.random.key(1))
+    act = jax.jit(policy.act)
+    actions, memory = act(jax.random.key(2), policy.start(), seen)
     assert actions.dtype == jnp.int32 and memory.shape == (3, 16)
     assert np.take_along_axis(np.asarray(seen.action_mask), np.asarray(actions)[:, None], 1).all()
-    same, _ = policy.act(jax.random.key(2), policy.start() + 1, seen)
+    same, _ = act(jax.random.key(2), policy.start() + 1, seen)
     np.testing.assert_array_equal(actions, same)  # the first observation empties the memory
 
 
