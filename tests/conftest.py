@@ -10,7 +10,7 @@ from launch.flags import set_cpu_defaults
 
 set_cpu_defaults()
 # Small programs compile in three quarters of the time so; later versions do not know the flag.
-# `.ci/run` runs the slow tests of the step once more without it, as users do.
+# `.ci/run` runs the slow tests without it, as users do.
 if os.environ.get("TOWNLET_QUICK_COMPILE") != "off" and version("jaxlib").startswith("0.10."):
     os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")

@@ -53,7 +53,7 @@ def test_an_empty_town_is_told_apart(tmp_path) -> None:
     assert done.returncode == 2 and "--rollout-auto-seed-agents" in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_older_commands_run(tmp_path) -> None:
     """O-008: rollout training of an empty town, with a log and without a folder."""
     (tmp_path / "empty.yaml").write_text(

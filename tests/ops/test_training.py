@@ -175,7 +175,7 @@ def test_numbers_that_are_not_finite_end_the_run_and_are_never_saved(town, whole
     assert not store.steps(tmp_path / "snapshots")
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_best_policy_is_kept_apart(town, tmp_path):
     with Training(town, plan_in(tmp_path, eval_towns=2, eval_days=1)) as training:
         training.advance()

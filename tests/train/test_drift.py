@@ -17,7 +17,7 @@ FLOORS = {
 """Absolute differences that are allowed where a figure is small or counts few cases."""
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 @pytest.mark.parametrize("case", CASES)
 def test_figures_are_those_of_the_golden_run(case):
     golden = json.loads((GOLDEN / f"{case}.json").read_text())

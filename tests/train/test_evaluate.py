@@ -150,7 +150,7 @@ def lived(town, bench, seed):
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 @pytest.mark.parametrize("i", [0, 1])
 def test_a_diary_is_what_a_plain_loop_finds(short, lives, bench, i):
     found = lived(short, bench, SEEDS[i])
@@ -177,7 +177,7 @@ def test_a_diary_is_what_a_plain_loop_finds(short, lives, bench, i):
         jax.tree.map(assert_array_equal, lives.town.replace(clock=None), found["state"])
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_decisions_come_every_few_ticks(lives):
     assert lives.watched["tick"].tolist() == list(range(0, DAYS * DAY, WINDOW))
     num_rows = DAYS * DAY // WINDOW * lives.watched["action"].shape[1]
@@ -185,7 +185,7 @@ def test_decisions_come_every_few_ticks(lives):
     assert lives.seeds == SEEDS and lives.num_days == DAYS
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_a_town_lives_alike_alone_and_among_others(short, lives):
     alone = evaluate(short, Mind("random"), SEEDS[:1], DAYS)
 
@@ -202,7 +202,7 @@ def test_a_town_lives_alike_alone_and_among_others(short, lives):
     jax.tree.map(assert_array_equal, alone.town, lives.town)
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_the_stage_of_social_rewards(short, lives):
     """Rewards change, lives do not: built-in policies do not look at them."""
     assert short.config.features.stages.social_rewards == REWARD_STAGES[0]

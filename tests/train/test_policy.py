@@ -41,7 +41,7 @@ def test_acts_on_what_an_environment_shows(town, policy):
     np.testing.assert_array_equal(actions, same)  # the first observation empties the memory
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_a_film_shows_the_life_that_was_evaluated(town, policy):
     seen = evaluate(town, Mind("network"), [7, 8], 1, shape=policy.shape, params=policy.params)
     live_one, start = live(town, policy, 7)

@@ -300,7 +300,7 @@ def test_fresh_towns_are_spread(trainer):
     assert not learner.choice.has_chosen.any()
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_every_row_of_the_town_has_a_legal_action(trainer, mortal_numbers, played):
     params = params_with(option_commit_ticks=50, satisfied_level=[0.3] * 8)
     _, found = trainer.act(played[2], params, mortal_numbers)
@@ -314,7 +314,7 @@ def test_every_row_of_the_town_has_a_legal_action(trainer, mortal_numbers, playe
     assert per_row == 331, "bytes that the text gives for compact views"
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_bootstrap_is_the_value_that_comes_next(trainer, played):
     learner = played[0]
     end, found = trainer.act(learner)
@@ -325,7 +325,7 @@ def test_bootstrap_is_the_value_that_comes_next(trainer, played):
     np.testing.assert_allclose(found.bootstrap, later.transitions.value[0], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_town_goes_on_where_the_last_chunk_ended(trainer, played):
     shape = dataclasses.replace(trainer.shape, updates_per_chunk=4)
     four = Trainer(trainer.world, shape, trainer.numbers, trainer.params)

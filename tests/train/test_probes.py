@@ -51,12 +51,12 @@ class Trained:
         return all(self.at(self.probs, s)[:, a].min() > 0.95 for s, a in actions.items())
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_one_action_that_ends_at_once():
     assert Trained(probes.Constant()).knows({1: 1.0})
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_reward_that_is_seen():
     assert Trained(probes.Shown()).knows({1: 1.0, 2: -1.0})
 
@@ -69,21 +69,21 @@ def test_reward_that_comes_later():
         assert x.shape == (40,) and np.isfinite(x).all(), name
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_choice():
     trained = Trained(probes.Choice())
     assert trained.takes({1: 1})
     assert trained.at(trained.value, 1).min() > 0.9
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_choice_that_depends_on_what_is_seen():
     trained = Trained(probes.ShownChoice())
     assert trained.takes({1: 1, 2: 0})
     assert trained.value.min() > 0.9
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_life_that_is_cut_off_has_the_value_of_an_endless_one():
     sizes = {"num_steps": 4, "updates_per_chunk": 100}
     trained = Trained(probes.Endless(), sizes, episode_ticks=4)
@@ -91,12 +91,12 @@ def test_life_that_is_cut_off_has_the_value_of_an_endless_one():
     assert trained.metrics["updates"].sum() == 100 * 8
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_life_that_ends_has_no_value_beyond():
     assert Trained(probes.Four()).knows({1: 3.439, 2: 2.71, 3: 1.9, 4: 1.0})
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_memory_keeps_a_cue():
     trained = Trained(probes.Memory(), {"num_steps": 15, "updates_per_chunk": 150})
     answer = np.argmax(trained.probs, axis=-1)
@@ -107,7 +107,7 @@ def test_memory_keeps_a_cue():
     assert trained.knows({probes.CUE: 0.9**4, probes.CUE + 1: 0.9**4}, 0.02)
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_without_memory_a_cue_is_worth_nothing():
     trained = Trained(probes.Memory(has_memory=False), {"num_steps": 15})
     assert np.asarray(trained.rows.is_first).all()
@@ -117,7 +117,7 @@ def test_without_memory_a_cue_is_worth_nothing():
     assert np.ptp(trained.at(trained.probs, probes.ASK), axis=0).max() < 1e-5
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_nothing_is_remembered_from_the_life_before():
     trained = Trained(probes.Blind(), {"num_steps": 20, "updates_per_chunk": 150})
     assert abs(trained.at(trained.value, probes.ASK + 1)).max() < 0.15
@@ -131,7 +131,7 @@ def test_two_agents_of_opposite_interests():
     assert trained.knows({1: 1.0, 2: 1.0}, 0.05)
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_best_action_is_taken_only_where_it_is_legal():
     trained = Trained(probes.Masked())
     assert trained.takes({1: 2})
@@ -140,7 +140,7 @@ def test_best_action_is_taken_only_where_it_is_legal():
     assert trained.knows({1: 10.0, 2: 1.0})
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_endless_window():
     trained = Trained(probes.Windowed(), {"decide_every": 5})
     np.testing.assert_allclose(trained.rows.reward, 4.0951, rtol=1e-5)
@@ -155,7 +155,7 @@ def test_window_with_an_exit():
     assert trained.knows({1: 2.71})
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_states_without_a_choice_do_not_disturb():
     trained, plain = (Trained(probes.Forced(has_forced=has)) for has in (True, False))
     assert trained.takes({1: 1}) and plain.takes({1: 1})
@@ -164,7 +164,7 @@ def test_states_without_a_choice_do_not_disturb():
     assert (plain.metrics["decision_fraction"] == 1).all()
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_bribes_of_nobody_change_no_bit():
     sizes = {"updates_per_chunk": 20}
     honest, bribed = (Trained(probes.Partial(bribe=x), sizes) for x in (0.0, 1e6))

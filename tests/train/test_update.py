@@ -93,8 +93,8 @@ def num_steps(fit):
     "num_groups, num_mini_batches, changes",
     [
         (1, 1, {}),
-        pytest.param(1, 2, {"value_clip": 0.0, "max_grad_norm": 0.0}, marks=pytest.mark.slow),
-        pytest.param(2, 2, {}, marks=pytest.mark.slow),
+        pytest.param(1, 2, {"value_clip": 0.0, "max_grad_norm": 0.0}, marks=pytest.mark.acceptance),
+        pytest.param(2, 2, {}, marks=pytest.mark.acceptance),
     ],
 )
 def test_equals_an_update_by_hand(num_groups, num_mini_batches, changes):
