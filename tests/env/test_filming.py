@@ -55,7 +55,7 @@ def test_is_compiled_once(reel) -> None:
     assert reel[1] <= 2
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_is_the_life_that_is_watched(town) -> None:
     live_one, carry = filming.built_in(town, "random", 5)
     (chunk,) = filming.film(live_one, carry, town.params, town.layout, TICKS)

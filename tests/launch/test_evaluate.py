@@ -121,7 +121,7 @@ def test_learned_policies(environ, tmp_path: Path) -> None:
     assert "lane must be in 0...2, got 3" in beyond.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_towns(environ, tmp_path: Path) -> None:
     args = [TINY, "--policy", "idle", "--towns", "2", "--days", "1"]
     result = start(environ, *args, "--json", "--out", str(tmp_path))

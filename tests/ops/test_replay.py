@@ -174,7 +174,7 @@ def test_long_records_leave_frames_out(tiny) -> None:
     assert good_stride(tiny, 10**7) == 15
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_five_days_are_small() -> None:
     town = load("configs/town.yaml")
     recorder = Recorder(town, "scripted", 7)

@@ -83,7 +83,7 @@ def test_write_is_all_or_nothing(replay, tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == [folder, path]
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_a_browser_plays_it(tiny, tmp_path: Path) -> None:
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
