@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
+from townlet_jax.masked import computed_once, rounded
 from townlet_jax.train import losses, sums
 from townlet_jax.train.config import TrainParams, TrainShape
 from townlet_jax.train.network import run_network
@@ -131,21 +132,23 @@ def _step(
         loss = losses.ppo_loss(total, per_decision, per_row, entropy_coef, params)
         return loss, total | {"loss": loss}
 
+    # One group after the other, each on its own: then a group is computed in the same way wherever
+    # it lives, and with how many others.
     gradient_of = jax.grad(loss_of, has_aux=True)
-    if shape.num_groups == 1:
-        given = gradient_of(fit.params, jax.tree.map(lambda x: x[0], batch))
-        given = jax.tree.map(lambda x: x[None], given)
-    else:
-        given = jax.vmap(gradient_of, in_axes=(None, 0))(fit.params, batch)
-    gradient, total = sums.over_blocks(given, axis_name)
+    given = jax.lax.map(
+        lambda g: computed_once(gradient_of(*computed_once((fit.params, g)))), batch
+    )
+    gradient, total = computed_once(sums.over_blocks(given, axis_name))
 
     norm = jnp.sqrt(sum(jnp.sum(jnp.square(g)) for g in jax.tree.leaves(gradient)))
     limit = params.max_grad_norm
     factor = jnp.where(limit > 0, jnp.minimum(1.0, limit / jnp.maximum(norm, 1e-12)), 1.0)
     gradient = jax.tree.map(lambda g: g * factor, gradient)
     with jax.numpy_dtype_promotion("standard"):  # optax mixes kinds
-        change, opt_state = OPTIMISER.update(gradient, fit.opt_state)
-    net = jax.tree.map(lambda p, d: p - learning_rate * d, fit.params, change)
+        change, opt_state = computed_once(
+            OPTIMISER.update(*computed_once((gradient, fit.opt_state)))
+        )
+    net = jax.tree.map(lambda p, d: p - rounded(learning_rate * d), fit.params, change)
     is_finite = jnp.isfinite(total["loss"]) & jnp.isfinite(norm)
     is_applied = is_finite & ~fit.is_stopped
     net, opt_state = jax.tree.map(
@@ -195,7 +198,5 @@ def _rivalry(shape: TrainShape, batch: Sample, axis_name: str | None) -> dict[st
         by_group = x.reshape(x.shape[0], -1)
         found[f"{name}_mean"] = sums.over_blocks(jnp.sum(by_group, axis=1), axis_name) / num_valid
         largest = jnp.max(by_group)
-        found[f"{name}_max"] = (
-            largest if axis_name is None else jax.lax.pmax(largest, axis_name)
-        )
+        found[f"{name}_max"] = largest if axis_name is None else jax.lax.pmax(largest, axis_name)
     return found
