@@ -17,8 +17,11 @@ from townlet_jax.town.step import step
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted(
-    path for path in (ROOT / "configs").rglob("*.yaml") if "affordances" not in path.parts
+    path
+    for path in (ROOT / "configs").rglob("*.yaml")
+    if path.parent.name not in {"affordances", "sweeps", "train"}
 )
+"""Configurations with a town of their own."""
 ARGUMENTS = 7
 
 
