@@ -7,12 +7,14 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 PYTEST_ARGS ?= -n 2 --dist loadfile
+# Of the lives in notebooks: small for a check, full to read them.
+SIZE ?= small
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The default of launch/flags.py, for whatever is started without it.
 XLA_FLAGS ?= --xla_cpu_multi_thread_eigen=false
 export XLA_FLAGS
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench notebooks clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-base
@@ -28,6 +30,15 @@ lint: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-base
 	$(BIN)/python benchmarks/run.py stepping
+
+# Notebooks as executed are left in out/notebooks; notebooks/ stays as it is.
+notebooks: $(VENV)/installed-analysis
+	@mkdir -p out/notebooks
+	@for notebook in notebooks/*.ipynb; do \
+		echo "executing $$notebook ($(SIZE))"; \
+		TOWNLET_NOTEBOOKS=$(SIZE) JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.pytest_cache/notebooks \
+		$(BIN)/jupyter-execute --output "../out/notebooks/{notebook_name}" $$notebook || exit 1; \
+	done
 
 # Keeps .venv and out/, which hold an installation and your runs.
 clean:

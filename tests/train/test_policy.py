@@ -41,6 +41,20 @@ def test_acts_on_what_an_environment_shows(town, policy):
     np.testing.assert_array_equal(actions, same)  # the first observation empties the memory
 
 
+def test_responds_as_it_acts(town, policy):
+    env = townlet_jax.make("town-tiny-v0", town)
+    seen, _ = jax.jit(env.reset)(jax.random.key(1))
+    probs, value, memory = jax.jit(policy.respond)(policy.start(), seen)
+    np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=1e-5)
+    assert not np.asarray(probs)[~np.asarray(seen.action_mask)].any()
+    assert value.shape == (3,) and np.isfinite(value).all()
+    action, same = jax.jit(policy.act, static_argnums=3)(
+        jax.random.key(2), policy.start(), seen, True
+    )
+    np.testing.assert_array_equal(action, probs.argmax(axis=1))
+    np.testing.assert_array_equal(memory, same)
+
+
 @pytest.mark.acceptance
 def test_a_film_shows_the_life_that_was_evaluated(town, policy):
     seen = evaluate(town, Mind("network"), [7, 8], 1, shape=policy.shape, params=policy.params)

@@ -73,15 +73,37 @@ class TrainedPolicy:
         Returns:
           int32 `[A]`, actions; the memory for the next decision.
         """
+        memory, chosen, _ = self._run(memory, observation)
+        action = categorical.greedy(chosen) if is_greedy else categorical.sample(key, chosen)
+        return action, memory
+
+    def respond(
+        self, memory: jax.Array, observation: Observation
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Tells how likely each action is and what is expected of the moment, for analysis.
+
+        Args:
+          memory, observation: as in `act`.
+
+        Returns:
+          float32 `[A, n]`, probabilities, 0 where an action is not legal; float32 `[A]`, values in
+          standard deviations of the returns of the run, around their mean; the memory for the next
+          decision.
+        """
+        memory, chosen, value = self._run(memory, observation)
+        return jnp.exp(chosen), value, memory
+
+    def _run(
+        self, memory: jax.Array, observation: Observation
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Applies the network to one town: memory, log-probabilities `[A, n]`, values `[A]`."""
         seen = pack(observation, observation.is_alive)
         sequence = jax.tree.map(lambda x: x[None, None], seen)
         is_first = observation.ctx_reset[None, None]
-        memory, log_probs, _ = run_network(
+        memory, log_probs, value = run_network(
             self.shape, self.params, memory[None], sequence, is_first
         )
-        chosen = log_probs[0, 0]
-        action = categorical.greedy(chosen) if is_greedy else categorical.sample(key, chosen)
-        return action, memory[0]
+        return memory[0], log_probs[0, 0], value[0, 0]
 
 
 class Lived(struct.PyTreeNode):
