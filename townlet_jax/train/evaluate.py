@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -96,6 +96,32 @@ class Evaluation:
     relationships: Relationships
     watched: dict[str, np.ndarray]
     town: TownState
+
+    @property
+    def window(self) -> int:
+        """Ticks of a decision [tick]."""
+        tick = self.watched["tick"]
+        return int(tick[1] - tick[0]) if len(tick) > 1 else 1
+
+
+class Noted(Protocol):
+    """What KPIs are read from; E towns."""
+
+    @property
+    def num_days(self) -> int:
+        """D."""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of the towns."""
+
+    @property
+    def diary(self) -> Diary:
+        """Leaves `[E, ...]`."""
+
+    @property
+    def window(self) -> int:
+        """Ticks of a decision [tick]."""
 
 
 def evaluate(

@@ -1,14 +1,14 @@
 """Evaluations of many lanes in one program: each has its own towns, numbers and network."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import struct
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import PartitionSpec
 
 from townlet_jax.env.batch import compiler_options, most_devices
 from townlet_jax.env.core import TownNumbers
@@ -19,6 +19,21 @@ from townlet_jax.train.evaluate import Diary, Stay, live
 from townlet_jax.train.lanes import Axes
 
 _LANES = PartitionSpec(lanes.AXIS)
+
+
+@dataclasses.dataclass(frozen=True)
+class LaneNotes:
+    """What was noted of E towns, of one lane or of several in a row; see `evaluate.Noted`.
+
+    Attributes:
+      num_days: D. seeds: of the towns. diary: leaves `[E, ...]`, numpy arrays.
+      window: ticks of a decision [tick].
+    """
+
+    num_days: int
+    seeds: tuple[int, ...]
+    diary: Diary
+    window: int
 
 
 class Ties(struct.PyTreeNode):
@@ -83,7 +98,7 @@ def evaluator(
             many = lanes.one_by_one(many, (True, *(True for _ in jax.tree.leaves(nets)), *axes))
         spread = jax.shard_map(
             many,
-            mesh=Mesh(np.array(jax.devices()[:devices]), (lanes.AXIS,)),
+            mesh=lanes.mesh(devices),
             in_specs=(_LANES, _LANES, lanes.split(given, axes)),
             out_specs=_LANES,
             check_vma=False,

@@ -63,8 +63,13 @@ def in_axes(tree: Tree, axes: Axes) -> Tree:
 def split(tree: Tree, axes: Axes) -> Tree:
     """Returns how a tree is split over devices: leaves with an axis of lanes by lane."""
     structure = jax.tree.structure(tree)
-    found: Tree = jax.tree.unflatten(structure, [_LANES if has else _SHARED for has in axes])
+    found: Tree = jax.tree.unflatten(structure, [spec(has_axis) for has_axis in axes])
     return found
+
+
+def spec(has_axis: bool) -> PartitionSpec:
+    """Returns how a leaf is split over devices: by lane, or not at all."""
+    return _LANES if has_axis else _SHARED
 
 
 def one_by_one(many: Callable[..., Tree], axes: Axes) -> Callable[..., Tree]:
@@ -105,6 +110,7 @@ def start(
     numbers: Numbers,
     params: TrainParams,
     axes: Axes | None = None,
+    is_exact: bool = False,
 ) -> LearnerState:
     """Makes fresh learners, one per lane.
 
@@ -115,13 +121,22 @@ def start(
       numbers: of the world.
       params: of the learners.
       axes: which of them have an axis of lanes; None = all of `params`.
+      is_exact: whether lanes are made in turn and equal those of single runs bit for bit.
 
     Returns:
       Leaves `[L, ...]`, placed as `train` returns them.
     """
     words = jnp.asarray(np.array(seeds) % 2**31, jnp.uint32)
     axes = axes_of(numbers, params) if axes is None else axes
-    return place(shape, _starter(world, shape, axes)(words, numbers, params))
+    run = _starter(world, shape, axes)
+    if not is_exact:
+        return place(shape, run(words, numbers, params))
+    leaves, structure = jax.tree.flatten((numbers, params))
+    made = []
+    for i in range(len(seeds)):
+        own = [x[i : i + 1] if has else x for x, has in zip(leaves, axes, strict=True)]
+        made.append(run(words[i : i + 1], *jax.tree.unflatten(structure, own)))
+    return place(shape, jax.tree.map(lambda *x: jnp.concatenate(x), *made))
 
 
 def forms(
@@ -132,10 +147,18 @@ def forms(
     params: TrainParams,
     axes: Axes | None = None,
 ) -> LearnerState:
-    """Returns shapes and dtypes of what `start` makes, without making it."""
+    """Returns shapes, dtypes and places of what `start` makes, without making it."""
     seeds = jax.ShapeDtypeStruct((lanes,), jnp.uint32)
     axes = axes_of(numbers, params) if axes is None else axes
-    return jax.eval_shape(_starter(world, shape, axes), seeds, numbers, params)
+    made = jax.eval_shape(_starter(world, shape, axes), seeds, numbers, params)
+    devices = most_devices(shape, lanes)
+    return jax.tree.map(
+        lambda x, own: jax.ShapeDtypeStruct(
+            x.shape, x.dtype, sharding=NamedSharding(mesh(devices), own)
+        ),
+        made,
+        _specs(made, lanes, devices),
+    )
 
 
 def place(shape: TrainShape, learner: LearnerState) -> LearnerState:
@@ -143,8 +166,10 @@ def place(shape: TrainShape, learner: LearnerState) -> LearnerState:
     lanes = num_lanes(learner)
     devices = most_devices(shape, lanes)
     specs = _specs(learner, lanes, devices)
-    mesh = _mesh(devices)
-    return jax.tree.map(lambda x, s: jax.device_put(x, NamedSharding(mesh, s)), learner, specs)
+    devices_of_lanes = mesh(devices)
+    return jax.tree.map(
+        lambda x, own: jax.device_put(x, NamedSharding(devices_of_lanes, own)), learner, specs
+    )
 
 
 def train(
@@ -214,7 +239,7 @@ def trainer(
         by_lane = _SHARED if is_spread else _LANES
         spread = jax.shard_map(
             many,
-            mesh=_mesh(devices),
+            mesh=mesh(devices),
             in_specs=(specs, placed),
             out_specs=(specs, by_lane),
             check_vma=False,
@@ -222,6 +247,14 @@ def trainer(
         return spread(learner, given)
 
     return jax.jit(all_lanes, donate_argnums=0, compiler_options=compiler_options())
+
+
+def all_finite(params: Any) -> jax.Array:
+    """Tells which lanes have only finite parameters, bool `[L]`."""
+    finite = [
+        jnp.all(jnp.isfinite(x.reshape(x.shape[0], -1)), axis=1) for x in jax.tree.leaves(params)
+    ]
+    return jnp.all(jnp.stack(finite), axis=0)
 
 
 def _specs(learner: LearnerState, lanes: int, devices: int) -> Any:
@@ -235,7 +268,8 @@ def _specs(learner: LearnerState, lanes: int, devices: int) -> Any:
     return shared.replace(**parts)
 
 
-def _mesh(devices: int) -> Mesh:
+def mesh(devices: int) -> Mesh:
+    """Returns the devices over which lanes are split."""
     return Mesh(np.array(jax.devices()[:devices]), (AXIS,))
 
 
