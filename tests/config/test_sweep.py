@@ -84,17 +84,18 @@ def test_sizes_hold_for_all_settings(base):
     [
         (
             "grid: {queue_fairnes.cooldown_ticks: [1]}",
-            ":1:38: queue_fairnes.cooldown_ticks: no such parameter; did you mean "
+            "queue_fairnes.cooldown_ticks: no such parameter; did you mean "
             "'queue_fairness.cooldown_ticks'?",
         ),
         ("grid: {network.gru_hidden: [16]}", "network.gru_hidden: is static: it decides gru_hid"),
         ("grid: {world.max_agents: [4]}", "is static: it decides num_agents"),
         ("grid: {training.num_updates: [4]}", "is static: it decides how long a lane runs"),
-        ("grid: {ppo.gamma: [0.5, 1.5]}", ":1:25: ppo.gamma: must be a number in 0...1, got 1.5"),
+        ("grid: {ppo.gamma: [0.9, 1.5]}", ":1:25: ppo.gamma: must be a number in 0...1, got 1.5"),
         ("grid: {ppo.lr_schedule: [cos]}", "the nearest is 'cosine'"),
         ("static: {network.gru_hidden: [1]}", "network.gru_hidden: must be an int in 8...65536"),
         ("grid: {training.keep: [1, 2]}", "training.keep: has no effect on what the lanes"),
-        ("grid: {rewards.wage_rate: [0.02]}", "only 0 (no wage term) has an effect"),
+        ("grid: {rewards.wage_rate: [0.02]}", "rewards.wage_rate: has no effect on what the l"),
+        ("grid: {ppo.gamma: [0.5]}", "with ppo.gamma 0.5, shaping.discount must be a number in"),
     ],
 )
 def test_bad_paths_and_values_are_one_line(refusal, text, said):
@@ -105,7 +106,7 @@ def test_bad_paths_and_values_are_one_line(refusal, text, said):
 def test_an_override_of_training_is_named(base, tmp_path):
     trial = Base("configs/train/ppo_town.yaml")
     path = tmp_path / "sweep.yaml"
-    path.write_text("grid: {rewards.homeostasis_scale: [0.5]}")
+    path.write_text("grid: {rewards.homeostasis_scale: [0.01]}")
     with pytest.raises(ConfigError, match="sweep training.town_overrides.rewards.homeostasis"):
         check(read_sweep(path), trial, stacking.sizes, lambda town: [])
 

@@ -125,3 +125,16 @@ def test_a_curve_shows_means_over_the_other_parameter(rows):
     swept = Swept(ABOUT, rows, ["kpi.conflicts_per_day"])
     found = swept.by_seed("kpi.conflicts_per_day", [{"queue.a": 1}, {"queue.a": 100}])
     np.testing.assert_allclose(found, [[3.5, 4.5, 5.5, 6.5], [7.5, 8.5, 9.5, 10.5]])
+
+
+def test_a_point_beside_a_grid_shifts_no_curve(rows):
+    from townlet_jax.ops.sweep_plots import Swept
+
+    grid = [row for row in rows if row["queue.b"]]
+    point = [{**row, "setting": 9, "queue.b": False, "kpi.conflicts_per_day": 99.0}
+             for row in grid if row["queue.a"] == 10]  # fmt: skip
+    swept = Swept(ABOUT, [*grid, *point], ["kpi.conflicts_per_day"])
+    even = swept.balanced(["queue.a"])
+    assert even.rows == grid
+    both = swept.balanced(["queue.b"])
+    assert {row["queue.a"] for row in both.rows} == {10} and len(both.rows) == 8

@@ -14,7 +14,7 @@ import numpy as np
 
 from townlet_jax.config.build import build
 from townlet_jax.config.document import Document, Mark, walk
-from townlet_jax.config.errors import ConfigError, Path, Problem, dotted, suggest
+from townlet_jax.config.errors import ConfigError, Path, Problem, dotted, show, suggest
 from townlet_jax.config.overlay import parts, put
 from townlet_jax.config.reading import Reading, interpret, read_marked
 from townlet_jax.config.schema_aliases import normalise
@@ -65,7 +65,7 @@ class Base:
         """Returns the configuration with a setting that holds for all others.
 
         Raises:
-          ConfigError: a value is refused, or has no effect.
+          ConfigError: a value is refused.
         """
         if not setting:
             return self
@@ -103,7 +103,7 @@ class Base:
         """Builds the town of a setting.
 
         Raises:
-          ConfigError: a value is refused, or has no effect.
+          ConfigError: a value is refused.
         """
         return self._built(setting)[1]
 
@@ -117,10 +117,6 @@ class Base:
             data = self._whole(name, value.data)
             problems += put(document, place, data, value.mark)
         reading = interpret(document, self._strict, problems)
-        own = {value.mark.file for value in setting.values()}
-        idle = [note for note in reading.notes if note.file in own]
-        if idle:
-            raise ConfigError([Problem(*dataclasses.astuple(note)) for note in idle])
         return document, build(Reading(reading.config, reading.notes, document), self.path)
 
     def _copy(self) -> Document:
@@ -176,9 +172,27 @@ def check(sweep: Sweep, base: Base, sizes: Callable[[Town], Sizes], reads: "Read
             try:
                 base.at({name: value})
             except ConfigError as error:
-                problems += error.problems
+                problems += placed(error, {name: value})
     if problems:
         raise ConfigError(problems)
+
+
+def placed(error: ConfigError, setting: Setting) -> list[Problem]:
+    """Returns problems of a setting, each with a place in the sweep file.
+
+    Some are of keys that follow from the swept ones, and are told elsewhere.
+    """
+    names = {value.mark.file for value in setting.values()}
+    if not setting or all(problem.file in names for problem in error.problems):
+        return error.problems
+    values = ", ".join(f"{name} {show(value.data)}" for name, value in setting.items())
+    name, value = next(iter(setting.items()))
+    return [
+        problem
+        if problem.file in names
+        else Problem(*value.mark, name, f"with {values}, {problem.key} {problem.message}")
+        for problem in error.problems
+    ]
 
 
 Reads = Callable[[Town], Sequence[np.ndarray]]
@@ -201,9 +215,9 @@ class _Trial:
         for value in values:
             try:
                 town = self.base.at({name: value})
-                new = sizes(town)
+                new, read = sizes(town), reads(town)
             except ConfigError as error:
-                yield from error.problems
+                yield from placed(error, {name: value})
                 has_effect = True
                 continue
             moved = [size for size, old in self.sizes.items() if new[size] != old]
@@ -211,7 +225,7 @@ class _Trial:
                 yield _static(name, value, moved[0])
                 return
             has_effect |= value.data == self.base.value(name)
-            has_effect = has_effect or not _equal(self.read, reads(town))
+            has_effect = has_effect or not _equal(self.read, read)
         if has_effect:
             return
         message = "has no effect on what the lanes of this sweep do"

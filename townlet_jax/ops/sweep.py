@@ -12,8 +12,9 @@ import jax
 import numpy as np
 
 from townlet_jax.config import ConfigError, Town
-from townlet_jax.config.sweep import Base, check
+from townlet_jax.config.sweep import Base, check, placed
 from townlet_jax.config.sweep_file import Setting, Sweep
+from townlet_jax.ops.stopwatch import CompileClock
 from townlet_jax.ops.sweep_files import Row, SweepFolder, digest_of
 from townlet_jax.ops.sweep_lanes import FIRST_TOWN_SEED, Lanes, Run, call_of
 from townlet_jax.snapshots.store import Store
@@ -216,12 +217,11 @@ class SweepRun:
         for setting in self._sweep.settings:
             try:
                 town = base.at(setting)
+                life.append(jax.device_get(evaluated(town) if is_trained else simulated(town)))
+                if is_trained:
+                    training.append(jax.device_get(trained(town)))
             except ConfigError as error:
-                problems += error.problems
-                continue
-            life.append(jax.device_get(evaluated(town) if is_trained else simulated(town)))
-            if is_trained:
-                training.append(jax.device_get(trained(town)))
+                problems += placed(error, setting)
         if problems:
             raise ConfigError(problems)
         own, evaluate = base.town, self._sweep.file.evaluate
@@ -251,7 +251,10 @@ class SweepRun:
         chunk = _even(size, most, unit)
         cap, split = self._cap(), jax.device_count() if jax.default_backend() == "cpu" else 1
         call = call_of(range(min(chunk, size)), seeds, chunk, self._devices(chunk))
-        needed = lanes.memory(call) * min(split, call.devices)
+        with CompileClock() as clock:
+            needed = lanes.memory(call) * min(split, call.devices)
+        self.compile_seconds += clock.seconds()
+        self._say(f"compiled in {clock.seconds():.1f} s")
         if needed <= cap:
             return chunk
         each = needed / chunk

@@ -59,6 +59,8 @@ def short(path: str, paths: Sequence[str]) -> str:
 
 def spoken(value: Any) -> str:
     """Writes a swept value."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
