@@ -8,19 +8,24 @@ from townlet_jax.config.sweep import Base
 from townlet_jax.config.sweep_file import read_sweep
 from townlet_jax.ops.evaluation import figures
 from townlet_jax.ops.sweep import Plan, SweepRun
-from townlet_jax.train import evaluate, evaluate_lanes
+from townlet_jax.snapshots import store
+from townlet_jax.train import evaluate, evaluate_lanes, lanes
 
 CONFIG = "configs/tiny.yaml"
+SHORT = (
+    "time.ticks_per_day=120", "jobs.shopkeeper.start_tick=20", "jobs.shopkeeper.end_tick=60",
+)  # fmt: skip
+"""Short days, which are quickly lived."""
 FILE = """
 seeds: 2
 grid: {{queue_fairness.cooldown_ticks: {}, economy.prices.meal: {}}}
-evaluate: {{towns: 1, days: 1}}
+evaluate: {{towns: 1, days: 2}}
 """
 
 
 @pytest.fixture(scope="module")
 def base():
-    return Base(CONFIG)
+    return Base(CONFIG, SHORT)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -84,7 +89,7 @@ def test_a_row_per_setting_and_seed(sweep, rows):
     names = {"kpi.self_sufficiency", "kpi.reward.survival", "kpi.conflicts_per_day", "ties.trust"}
     assert names <= found[0].keys()
     assert found[0]["kpi.reward.total"] != found[2]["kpi.reward.total"], "prices matter"
-    assert said[0].startswith("sweep: 4 settings x 2 seeds, 8 lanes of 1 town(s) and 1 day(s)")
+    assert said[0].startswith("sweep: 4 settings x 2 seeds, 8 lanes of 1 town(s) and 2 day(s)")
 
 
 def test_other_values_and_more_calls_compile_nothing(sweep, rows, traces):
@@ -119,8 +124,8 @@ def test_lanes_equal_single_runs(sweep, base, is_exact):
     found, _, _ = sweep(FILE.format([1, 200], [0.9]), is_exact=is_exact)
     for row in found[1::2]:
         path = "queue_fairness.cooldown_ticks"
-        town = Base(CONFIG, [f"{path}={row[path]}", "economy.prices.meal=0.9"]).town
-        single = evaluate.evaluate(town, evaluate.Mind("scripted"), [row["seed"]], 1)
+        town = Base(CONFIG, (*SHORT, f"{path}={row[path]}", "economy.prices.meal=0.9")).town
+        single = evaluate.evaluate(town, evaluate.Mind("scripted"), [row["seed"]], 2)
         kpis = figures(town, "scripted", [single]).by_town
         for name, x in kpis.items():
             own = row[f"kpi.{name}"]
@@ -144,6 +149,49 @@ def test_a_stopped_sweep_goes_on(sweep, rows, tmp_path, traces):
     assert "part 0: finished before, 8 lanes" in said
     whole, _, _ = sweep(text)
     assert bare(again) == bare(whole) and len(traces) == 1
+
+
+SMALL = (
+    "network.map_hidden=16", "network.feature_hidden=16", "network.gru_hidden=16",
+    "training.num_towns=4", "training.num_steps=4", "training.num_updates=6",
+    "training.updates_per_chunk=1", "training.checkpoint_every=2", "ppo.num_epochs=1",
+    "ppo.num_mini_batches=2",
+)  # fmt: skip
+TRAINED = """
+mode: train
+seeds: 2
+grid: {ppo.learning_rate: [1.0e-3, 1.0e-5]}
+evaluate: {towns: 1, days: 1}
+"""
+
+
+@pytest.mark.slow
+def test_trained_lanes_go_on_bit_for_bit(tmp_path):
+    """A sweep that is stopped after each chunk of updates equals one that is not."""
+    base = Base("configs/train/ppo_tiny.yaml", (*SHORT, *SMALL))
+    path = tmp_path / "sweep.yaml"
+    path.write_text(TRAINED)
+    file = read_sweep(path)
+
+    def run(answers, **plan):
+        with SweepRun(base, file, Plan("train", 2, **plan), lambda line: None) as sweeping:
+            return sweeping.run(lambda: next(answers, False)), sweeping.rows
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lanes, "compiler_options", lambda *_: QUICK)
+        lanes.trainer.cache_clear()
+        done, whole = run(iter(()))
+        assert done and [row["updates"] for row in whole] == [6] * 4
+        assert whole[0]["return_mean"] != whole[2]["return_mean"], "rates matter"
+        assert whole[0]["kpi.self_sufficiency"] is not None
+        folder = tmp_path / "out"
+        done, rows = run(iter([False] * 4 + [True]), workdir=folder)
+        assert not done and rows == []
+        assert [step.tick for step in store.steps(folder / "running" / "0")] == [3]
+        done, rows = run(iter(()), workdir=folder, is_resumed=True)
+        assert done and bare(rows) == bare(whole)
+        assert not (folder / "running" / "0").exists()
+        lanes.trainer.cache_clear()
 
 
 def test_memory_limits_a_call(sweep, rows):

@@ -6,6 +6,7 @@ of one program is whatever leaves all sizes as they are; the rest is static.
 
 import copy
 import dataclasses
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -24,6 +25,8 @@ from townlet_jax.config.town import Town
 _OVERRIDES = ("training", "town_overrides")
 _LENGTHS = ("training.num_updates", "training.updates_per_chunk", "training.checkpoint_every")
 """Keys that decide how long programs run, or how often they are called."""
+MAX_KNOWN = 512
+"""Towns that are remembered: values are tried alone first, and often these are the settings."""
 Sizes = dict[str, Any]
 """By name, what makes two configurations two programs."""
 
@@ -57,6 +60,7 @@ class Base:
 
     def _take(self, document: Document, town: Town) -> None:
         self._document, self.town = document, town
+        self._known: dict[str, Town] = {}
         self._given = town.config.model_dump(mode="json")
         self._paths = {dotted(place) for place in walk(self._given) if place}
         self._paths |= {f"economy.prices.{key}" for key in town.names.price_keys}
@@ -100,12 +104,19 @@ class Base:
         return Problem(*value.mark, name, message)
 
     def at(self, setting: Setting) -> Town:
-        """Builds the town of a setting.
+        """Builds the town of a setting; some are remembered.
 
         Raises:
           ConfigError: a value is refused.
         """
-        return self._built(setting)[1]
+        values = {name: value.data for name, value in setting.items()}
+        key = json.dumps(values, sort_keys=True)
+        if key not in self._known:
+            town = self._built(setting)[1]
+            if len(self._known) == MAX_KNOWN:
+                return town
+            self._known[key] = town
+        return self._known[key]
 
     def _built(self, setting: Setting) -> tuple[Document, Town]:
         document = self._copy()

@@ -79,6 +79,7 @@ class SweepRun:
         self.rows: list[Row] = []
         self.run_seconds, self.compile_seconds = 0.0, 0.0
         self._key = digest_of([base.town.identity, self.about, _written(sweep)])
+        self._combinations = [self._lanes(fixed) for fixed in sweep.static]
         self._folder: SweepFolder | None = None
         if plan.workdir is not None:
             self._folder = SweepFolder(plan.workdir, self._key, self.about, plan.is_resumed)
@@ -118,7 +119,7 @@ class SweepRun:
         self, number: int, fixed: Setting
     ) -> Iterator[tuple[Lanes, int, Sequence[int]]]:
         """Yields the calls of a combination of sizes: lanes, settings per call, settings."""
-        lanes = self._lanes(fixed)
+        lanes = self._combinations[number]
         if fixed:
             text = ", ".join(f"{name} {value.data}" for name, value in fixed.items())
             total = len(self._sweep.static)
@@ -212,36 +213,40 @@ class SweepRun:
         """Builds the towns of all settings at one combination of sizes."""
         base = self._base.fixed(fixed)
         is_trained = self._plan.mode == "train"
-        life, training = [], []
-        problems = []
-        for setting in self._sweep.settings:
-            try:
-                town = base.at(setting)
-                life.append(jax.device_get(evaluated(town) if is_trained else simulated(town)))
-                if is_trained:
-                    training.append(jax.device_get(trained(town)))
-            except ConfigError as error:
-                problems += placed(error, setting)
-        if problems:
-            raise ConfigError(problems)
         own, evaluate = base.town, self._sweep.file.evaluate
+        lived = evaluated if is_trained else simulated
+        life = stack(lived(own), self._read(base, lived))
+        training = stack(trained(own), self._read(base, trained)) if is_trained else None
         return Lanes(
             town=own,
             policy="network" if is_trained else self._sweep.file.policy,
             first_seed=own.seed,
             num_towns=evaluate.towns,
             num_days=evaluate.days,
-            life=stack(evaluated(own) if is_trained else simulated(own), life),
-            training=stack(trained(own), training) if is_trained else None,
+            life=life,
+            training=training,
             is_exact=self._plan.is_exact,
         )
+
+    def _read(self, base: Base, read: Callable[[Town], Any]) -> Iterator[Any]:
+        """Yields what lanes read of the town of each setting; in the end raises all faults."""
+        problems = []
+        for setting in self._sweep.settings:
+            try:
+                yield read(base.at(setting))
+            except ConfigError as error:
+                problems += placed(error, setting)
+        if problems:
+            raise ConfigError(problems)
 
     def _chunk(self, lanes: Lanes) -> int:
         """Decides how many settings run in one call."""
         size, seeds = len(self._sweep.settings), self._plan.num_seeds
         unit = jax.device_count() // math.gcd(seeds, jax.device_count())
+        # A single lane would be spread by its towns; with several devices there are two at least.
+        least = 2 if seeds == 1 and jax.device_count() > 1 else 1
         if self._sweep.file.chunk != "auto":
-            return min(self._sweep.file.chunk, size)
+            return max(min(self._sweep.file.chunk, size), least)
         most = size
         if lanes.training is None:
             day = int(lanes.town.params.time.ticks_per_day)
@@ -263,7 +268,7 @@ class SweepRun:
         self._say(
             f"memory: {needed / GIB:.2f} GiB for {chunk} settings, {cap / GIB:.2f} GiB are allowed"
         )
-        return fitting
+        return max(fitting, least)
 
     def _cap(self) -> float:
         """Returns the bytes that lanes may take: on a CPU all of them, elsewhere per device."""

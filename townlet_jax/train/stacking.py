@@ -51,20 +51,26 @@ def stack(base: Any, trees: Iterable[Any]) -> Stack:
 
     Args:
       base: numbers without any setting; a leaf that no setting changes stays as it is there.
-      trees: of the settings, S of them; all have the same structure, shapes and types.
+      trees: of the settings, S of them, taken in one by one; all have the same structure, shapes
+        and types.
     """
     own = [np.asarray(x) for x in jax.tree.leaves(base)]
-    rows = []
-    for tree in trees:
-        found = [np.asarray(x) for x in jax.tree.leaves(tree)]
-        # Equal leaves are not kept: of thousands of settings they would fill the memory.
-        rows.append([x if not _same(x, y) else y for x, y in zip(found, own, strict=True)])
+    rows = [_differing(own, tree) for tree in trees]
     axes = tuple(any(row[i] is not own[i] for row in rows) for i in range(len(own)))
     leaves = [
         np.stack([row[i] for row in rows]) if has_axis else own[i]
         for i, has_axis in enumerate(axes)
     ]
     return Stack(jax.tree.unflatten(jax.tree.structure(base), leaves), axes)
+
+
+def _differing(own: list[np.ndarray], tree: Any) -> list[np.ndarray]:
+    """Returns the leaves of a tree; for those that are equal the very arrays of `own`.
+
+    Of thousands of settings, copies of all that they have in common would fill the memory.
+    """
+    found = [np.asarray(x) for x in jax.tree.leaves(tree)]
+    return [y if _same(x, y) else x for x, y in zip(found, own, strict=True)]
 
 
 def simulated(town: Town) -> Any:
