@@ -75,6 +75,7 @@ def test_bad_input_is_one_line(write, text, reason) -> None:
     assert reason in refused(run("sweep", TINY, "--sweep", write(text)))
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_damaged_or_used(write, tmp_path) -> None:
     from townlet_jax.ops.sweep_files import SweepFolder, part_path
 
