@@ -231,7 +231,8 @@ def _panels(
     """Makes a sheet with panels in rows."""
     columns = min(COLUMNS, count)
     rows = -(-count // columns)
-    width, top = max(columns * WIDTH + 0.2, 8.4), 0.95 + 0.25 * has_legend
+    # A long path and the remark stand in one line.
+    width, top = max(columns * WIDTH + 0.2, 5.2 + 0.14 * len(title)), 0.95 + 0.25 * has_legend
     height = rows * HEIGHT + top
     figure = sheet(title, swept.remark(has_intervals), width, height)
     panels = []
