@@ -7,6 +7,7 @@ import pytest
 
 from tests.train.conftest import QUICK, assert_same, params_with, raw
 from tests.train.noise import NUMBERS, Noise, noise_shape
+from townlet_jax.env import batch
 from townlet_jax.train import lanes, stacking
 
 WORLD = Noise()
@@ -145,8 +146,17 @@ def test_numbers_of_the_world_differ_where_they_are_swept(pair, traces):
     assert np.asarray(lanes.all_finite(learner.params)).all()
 
 
+@pytest.fixture
+def as_users_compile(monkeypatch):
+    """Quicker programs round otherwise alone than among others."""
+    monkeypatch.setattr(lanes, "compiler_options", batch.compiler_options)
+    lanes.trainer.cache_clear()
+    yield
+    lanes.trainer.cache_clear()
+
+
 @pytest.mark.slow
-def test_exact_lanes_equal_single_runs_bit_for_bit():
+def test_exact_lanes_equal_single_runs_bit_for_bit(as_users_compile):
     usual, other = params_with(), params_with(learning_rate=1e-5)
     stack = stacking.stack((NUMBERS, usual), [(NUMBERS, usual), (NUMBERS, other)])
     given = stack.take([0, 1], lanes.mesh(1))
