@@ -34,11 +34,9 @@ bench: $(VENV)/installed-base
 # Notebooks as executed are left in out/notebooks; notebooks/ stays as it is.
 notebooks: $(VENV)/installed-analysis
 	@mkdir -p out/notebooks
-	@for notebook in notebooks/*.ipynb; do \
-		echo "executing $$notebook ($(SIZE))"; \
-		TOWNLET_NOTEBOOKS=$(SIZE) JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.pytest_cache/notebooks \
-		$(BIN)/jupyter-execute --output "../out/notebooks/{notebook_name}" $$notebook || exit 1; \
-	done
+	@ls notebooks/*.ipynb | TOWNLET_NOTEBOOKS=$(SIZE) \
+		JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.pytest_cache/notebooks xargs -n 1 -P 2 \
+		$(BIN)/jupyter-execute --output "../out/notebooks/{notebook_name}"
 
 # Keeps .venv and out/, which hold an installation and your runs.
 clean:

@@ -57,13 +57,15 @@ def main(argv: list[str]) -> Exit:
     del argv
     num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     set_host_devices(num_cores or 1)
-    for flag in (_CONFIG, _SWEEP):
-        if not flag.value:
-            raise UsageError(f"name a {flag.help}, with --{flag.name}")
+    config, file = _CONFIG.value, _SWEEP.value
+    if not config:
+        raise UsageError("name a configuration file, with --config")
+    if not file:
+        raise UsageError("name a sweep file, with --sweep")
     if _RESUME.value and not _WORKDIR.value:
         raise UsageError("--resume needs --workdir")
-    sweep = read_sweep(_SWEEP.value)
-    base = Base(_CONFIG.value, _SET.value, _STRICT.value)
+    sweep = read_sweep(file)
+    base = Base(config, _SET.value, _STRICT.value)
     mode = _MODE.value or sweep.file.mode
     is_scripted = mode == "simulate" and sweep.file.policy == "scripted"
     if is_scripted and base.town.shape.action_level == "primitive":

@@ -65,7 +65,7 @@ def write(tmp_path):
             marks=pytest.mark.slow,
         ),
         pytest.param(
-            "grid: {ppo.gamma: [0.99]}",
+            "grid: {ppo.entropy_coef: [0.01]}",
             "has no effect on what the lanes of this sweep do",
             marks=pytest.mark.slow,
         ),
@@ -96,7 +96,7 @@ def test_usage_is_told(tmp_path) -> None:
     assert "no such folder" in told
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_a_killed_sweep_loses_nothing_that_is_finished(write, tmp_path) -> None:
     """SIGKILL between parts; resumed, the results equal those of an uninterrupted sweep."""
     args = [TINY, "--sweep", str(write(MANY)), *SHORT]

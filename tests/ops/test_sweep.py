@@ -122,7 +122,9 @@ def test_a_padded_call_equals_a_full_one(sweep, rows, base):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("is_exact", [False, True])
+@pytest.mark.parametrize(
+    "is_exact", [pytest.param(False, marks=pytest.mark.acceptance), True], ids=["together", "exact"]
+)
 def test_lanes_equal_single_runs(sweep, base, is_exact):
     found, _, _ = sweep(FILE.format([1, 200], [0.01]), is_exact=is_exact)
     for row in found[1::2]:
@@ -168,7 +170,7 @@ evaluate: {towns: 1, days: 1}
 """
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_trained_lanes_go_on_bit_for_bit(tmp_path):
     """A sweep that is stopped after each chunk of updates equals one that is not."""
     base = Base("configs/train/ppo_tiny.yaml", (*SHORT, *SMALL))

@@ -155,7 +155,7 @@ def as_users_compile(monkeypatch):
     lanes.trainer.cache_clear()
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_exact_lanes_equal_single_runs_bit_for_bit(as_users_compile):
     usual, other = params_with(), params_with(learning_rate=1e-5)
     stack = stacking.stack((NUMBERS, usual), [(NUMBERS, usual), (NUMBERS, other)])

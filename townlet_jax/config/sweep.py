@@ -79,7 +79,7 @@ class Base:
 
     def value(self, name: str) -> Any:
         """Returns the value of a parameter in the base configuration, None where it has none."""
-        found = self._given
+        found: Any = self._given
         place = _place(_canonical(name))
         for part in place:
             inside = part in found if isinstance(found, dict) else isinstance(found, list)

@@ -194,7 +194,8 @@ def _axis(document: Document, place: Path, problems: list[Problem]) -> list[Valu
             problems.append(document.problem((*place, kind), fault))
             return []
         mark = document.place(place)
-        return [Value(x, mark) for x in _space(kind, *row, name=str(place[-1]))]
+        start, stop, number = row
+        return [Value(x, mark) for x in _space(kind, start, stop, number, str(place[-1]))]
     problems.append(document.problem(place, f"must be {_AXIS}; got {show(given)}"))
     return []
 

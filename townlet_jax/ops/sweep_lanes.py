@@ -127,7 +127,8 @@ class Lanes:
             given = self.training.take(call.settings, lanes.mesh(call.devices))
             axes = self.training.axes
             size = len(call.seeds)
-            forms = lanes.forms(self.world, self.shape, size, *given, axes)
+            numbers, params = given
+            forms = lanes.forms(self.world, self.shape, size, numbers, params, axes)
             nets = forms.params
             run = lanes.trainer(self.world, self.shape, size, call.devices, axes, self.is_exact)
             programs.append(run.lower(forms, *given))
@@ -199,6 +200,7 @@ class Run:
             stack = self.lanes.training
             assert stack is not None
             given = stack.take(self.call.settings, lanes.mesh(self.call.devices))
+            numbers, params = given
             learner = self._begin(store, key, given)
             cadence = self.lanes.town.config.training.checkpoint_every
             saved = self.epoch
@@ -207,7 +209,7 @@ class Run:
                     self._save(store, key, learner)
                     return False
                 learner, metrics = lanes.train(
-                    self.lanes.world, self.lanes.shape, learner, *given, stack.axes,
+                    self.lanes.world, self.lanes.shape, learner, numbers, params, stack.axes,
                     self.lanes.is_exact,
                 )  # fmt: skip
                 is_finite = np.asarray(lanes.all_finite(learner.params))

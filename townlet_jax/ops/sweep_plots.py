@@ -1,6 +1,7 @@
 """Pictures of a sweep: response curves, heat maps, intervals by setting. Needs matplotlib."""
 
 import dataclasses
+import functools
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -117,12 +118,12 @@ def draw_all(swept: Swept) -> dict[str, Callable[[], Figure]]:
     """Returns by file name what draws each picture."""
     varied = swept.varied()
     pictures: dict[str, Callable[[], Figure]] = {
-        f"response_{_file(path)}.png": lambda path=path: response(swept, path) for path in varied
+        f"response_{_file(path)}.png": functools.partial(response, swept, path) for path in varied
     }
     for a, b in itertools.islice(itertools.combinations(varied, 2), MAX_PAIRS):
         name = f"heat_{_file(a)}_{_file(b)}.png"
-        pictures[name] = lambda a=a, b=b: heat(swept, a, b)
-    return pictures | {"intervals.png": lambda: intervals(swept)}
+        pictures[name] = functools.partial(heat, swept, a, b)
+    return pictures | {"intervals.png": functools.partial(intervals, swept)}
 
 
 def save_all(swept: Swept, folder: Path) -> list[Path]:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -80,7 +79,7 @@ def evaluate_lanes(
 @functools.cache
 def evaluator(
     stay: Stay, num_lanes: int, devices: int, axes: Axes, is_exact: bool = False
-) -> Callable[..., tuple[Diary, Ties]]:
+) -> jax.stages.Wrapped:
     """Compiles `evaluate_lanes` for so many lanes and devices."""
 
     def one(

@@ -209,7 +209,7 @@ def trainer(
     devices: int,
     axes: Axes,
     is_exact: bool = False,
-) -> Callable[..., tuple[LearnerState, UpdateMetrics]]:
+) -> jax.stages.Wrapped:
     """Compiles `train` for so many lanes and devices."""
     is_spread = lanes == 1 and devices > 1
     axis_name = AXIS if is_spread else None
