@@ -9,6 +9,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 PYTEST_ARGS ?= -n 2 --dist loadfile
 # Of the lives in notebooks: small for a check, full to read them.
 SIZE ?= small
+NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The default of launch/flags.py, for whatever is started without it.
 XLA_FLAGS ?= --xla_cpu_multi_thread_eigen=false
@@ -34,7 +35,7 @@ bench: $(VENV)/installed-base
 # Notebooks as executed are left in out/notebooks; notebooks/ stays as it is.
 notebooks: $(VENV)/installed-analysis
 	@mkdir -p out/notebooks
-	@ls notebooks/*.ipynb | TOWNLET_NOTEBOOKS=$(SIZE) \
+	@printf '%s\n' $(NOTEBOOKS) | TOWNLET_NOTEBOOKS=$(SIZE) \
 		JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.pytest_cache/notebooks xargs -n 1 -P 2 \
 		$(BIN)/jupyter-execute --output "../out/notebooks/{notebook_name}"
 

@@ -39,24 +39,31 @@ def random_ops(key, shape):
 
 def fuzz(town, num_ticks, seed):
     """Returns in how many ticks each invariant was broken."""
-    shape = town.shape
+    state, broken = program(town.shape, num_ticks)(jax.random.key(seed), town.params, town.layout)
+    return state, {name: int(count) for name, count in broken.items() if count}
 
-    def tick(state, key):
-        action_key, ops_key = jax.random.split(key)
-        actions = jax.random.randint(action_key, (shape.num_agents,), -1, shape.num_actions + 1)
-        ops = random_ops(ops_key, shape)
-        after, events = step(shape, state, actions, ops, town.params, town.layout)
-        return after, violations(state, after, events, town.params, town.layout)
+
+@functools.cache
+def program(shape, num_ticks):
+    """Numbers and tables are arguments, so that towns of one shape share it."""
 
     @functools.partial(jax.jit, compiler_options=QUICK)
-    def run(key):
+    def run(key, params, layout):
+        def tick(state, key):
+            action_key, ops_key = jax.random.split(key)
+            actions = jax.random.randint(
+                action_key, (shape.num_agents,), -1, shape.num_actions + 1
+            )
+            ops = random_ops(ops_key, shape)
+            after, events = step(shape, state, actions, ops, params, layout)
+            return after, violations(state, after, events, params, layout)
+
         start_key, key = jax.random.split(key)
-        state = init(shape, start_key, town.params, town.layout)
+        state = init(shape, start_key, params, layout)
         state, broken = lax.scan(tick, state, jax.random.split(key, num_ticks))
         return state, jax.tree.map(lambda x: jnp.sum(x, dtype=jnp.int32), broken)
 
-    state, broken = run(jax.random.key(seed))
-    return state, {name: int(count) for name, count in broken.items() if count}
+    return run
 
 
 def test_a_busy_town_keeps_its_invariants():

@@ -78,6 +78,7 @@ def raw(x):
     return jax.random.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x
 
 
+@functools.cache
 def small_town(*overrides):
     return load(shipped_config("tiny.yaml"), (*SMALL, *overrides))
 

@@ -90,17 +90,24 @@ def num_steps(fit):
 
 
 @pytest.mark.parametrize(
-    "num_groups, num_mini_batches, changes",
+    "sizes, changes",
     [
-        (1, 1, {}),
-        pytest.param(1, 2, {"value_clip": 0.0, "max_grad_norm": 0.0}, marks=pytest.mark.acceptance),
-        pytest.param(2, 2, {}, marks=pytest.mark.acceptance),
+        ({"num_towns": 2, "num_steps": 3, "num_epochs": 1, "num_mini_batches": 1}, {}),
+        pytest.param(
+            {"num_towns": 4, "num_mini_batches": 2},
+            {"value_clip": 0.0, "max_grad_norm": 0.0},
+            marks=pytest.mark.acceptance,
+        ),
+        pytest.param(
+            {"num_towns": 8, "num_groups": 2, "num_mini_batches": 2},
+            {},
+            marks=pytest.mark.acceptance,
+        ),
     ],
+    ids=["one step", "unclipped", "groups"],
 )
-def test_equals_an_update_by_hand(num_groups, num_mini_batches, changes):
+def test_equals_an_update_by_hand(sizes, changes):
     params = params_with(target_kl=0.0, gamma=0.95, adv_std_floor=0.3, **changes)
-    sizes = {"num_towns": 4 * num_groups, "num_groups": num_groups}
-    sizes |= {"num_mini_batches": num_mini_batches}
     trainer = Trainer(Noise(), noise_shape(Noise(), **sizes), NUMBERS, params)
     learner, _ = trainer.chunk(trainer.init(3))
     _, found = trainer.act(learner)
@@ -116,7 +123,7 @@ def test_equals_an_update_by_hand(num_groups, num_mini_batches, changes):
         np.testing.assert_allclose(one, other, rtol=1e-5)
     for name, x in figures.items():
         np.testing.assert_allclose(metrics[name][0], x, rtol=1e-3, atol=1e-5, err_msg=name)
-    assert metrics["updates"][0] == 2 * num_mini_batches
+    assert metrics["updates"][0] == trainer.shape.num_epochs * trainer.shape.num_mini_batches
 
 
 def test_first_minibatch_is_on_policy(learn, fit, sample):
@@ -218,6 +225,7 @@ def test_learning_rate_0_moves_no_parameter(learn, fit, sample):
     assert num_steps(after) == 4
 
 
+@pytest.mark.slow
 def test_groups_may_live_apart(shape, fit, sample):
     """Imaginary devices compile to another program; real ones are tried in `test_devices.py`."""
     num_devices = 2
