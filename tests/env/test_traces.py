@@ -17,7 +17,7 @@ def note(state):
     return {"level": state.needs.level, "position": state.agents.position}
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_is_the_life_of_a_batch() -> None:
     town, hungry = load(TINY), load(TINY, ["rewards.decay_rates.hunger=0.003"])
     notes = trace([town, hungry], ["random", "idle"], SEEDS, 40, note, EVERY)

@@ -121,10 +121,8 @@ def test_a_padded_call_equals_a_full_one(sweep, rows, base):
     assert found[8][HUNGER] == base.town.config.rewards.decay_rates.hunger, "as configured"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "is_exact", [pytest.param(False, marks=pytest.mark.acceptance), True], ids=["together", "exact"]
-)
+@pytest.mark.acceptance
+@pytest.mark.parametrize("is_exact", [False, True], ids=["together", "exact"])
 def test_lanes_equal_single_runs(sweep, base, is_exact):
     found, _, _ = sweep(FILE.format([1, 200], [0.01]), is_exact=is_exact)
     for row in found[1::2]:

@@ -289,8 +289,10 @@ class SweepRun:
 
     def _reads(self, town: Town) -> list[np.ndarray]:
         """Returns everything that lanes read of a town."""
-        is_trained = self._plan.mode == "train"
-        read = (evaluated(town), trained(town)) if is_trained else simulated(town)
+        if self._plan.mode == "train":
+            read = evaluated(town), trained(town)
+        else:
+            read, _ = simulated(town)  # a built-in policy has no use for the numbers of a learner
         return [np.asarray(x) for x in jax.tree.leaves(read)]
 
     def _progress(self, index: int) -> Callable[[str], None]:
