@@ -12,7 +12,9 @@ from townlet_jax.config.schema_reward import DecayRates, NeedsWeights, Rewards
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted(
-    path for path in (ROOT / "configs").rglob("*.yaml") if "affordances" not in path.parts
+    path
+    for path in (ROOT / "configs").rglob("*.yaml")
+    if not {"affordances", "sweeps"} & set(path.parts)
 )
 OLDER = """
 rewards:

@@ -47,7 +47,7 @@ def test_leftovers_are_cleared(root):
 
 
 def test_one_writer_at_a_time(place, root):
-    with pytest.raises(SnapshotError, match="another process writes snapshots there"):
+    with pytest.raises(SnapshotError, match="another process writes there"):
         store.Store(root)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.train.conftest import QUICK, assert_same, params_with, raw
 from tests.train.noise import NUMBERS, Noise, noise_shape
-from townlet_jax.train import lanes
+from townlet_jax.train import lanes, stacking
 
 WORLD = Noise()
 SHAPE = noise_shape(WORLD, updates_per_chunk=2)
@@ -122,3 +122,35 @@ def test_lane_lives_as_it_would_alone(pair):
     close = functools.partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5)
     jax.tree.map(lambda a, b: close(a[0], b[0]), metrics, pair[1])
     jax.tree.map(lambda a, b: close(a[0], b[0]), learner.params, pair[0].params)
+
+
+def test_numbers_of_the_world_differ_where_they_are_swept(pair, traces):
+    """Swept leaves have an axis, others are shared; a lane with the usual numbers is as ever."""
+    usual, other = params_with(), params_with(learning_rate=1e-5)
+    base = (NUMBERS, usual)
+    changed = jax.tree.map(lambda x: x + jnp.full_like(x, 0.05), NUMBERS)
+    stack = stacking.stack(base, [base, (changed, other)])
+    number = len(jax.tree.leaves(NUMBERS))
+    assert all(stack.axes[:number]) and sum(stack.axes[number:]) == 1
+    numbers, params = stack.take([0, 1, 0], lanes.mesh(1))
+    assert params.learning_rate.shape == (3,) and params.gamma.shape == ()
+    learner = lanes.start(WORLD, SHAPE, [4, 4, 4], numbers, params, stack.axes)
+    before = len(traces)
+    learner, metrics = lanes.train(WORLD, SHAPE, learner, numbers, params, stack.axes)
+    assert len(traces) == before + 1
+    assert_same(lane((learner, metrics), 0), lane((learner, metrics), 2))
+    for one, two in zip(integers(lane(learner, 0)), integers(lane(pair[0], 0)), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert (metrics["reward_mean"][1] != metrics["reward_mean"][0]).any()
+    assert np.isfinite(lanes.all_finite(learner.params)).all()
+
+
+def test_exact_lanes_equal_single_runs_bit_for_bit():
+    usual, other = params_with(), params_with(learning_rate=1e-5)
+    stack = stacking.stack((NUMBERS, usual), [(NUMBERS, usual), (NUMBERS, other)])
+    given = stack.take([0, 1], lanes.mesh(1))
+    learner = lanes.start(WORLD, SHAPE, [4, 5], *given, stack.axes, is_exact=True)
+    found = lanes.train(WORLD, SHAPE, learner, *given, stack.axes, is_exact=True)
+    for i, own in enumerate((usual, other)):
+        learner, params = begin([4 + i], own)
+        assert_same(lane(found, i), lane(train(learner, params), 0))

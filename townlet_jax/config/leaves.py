@@ -23,10 +23,17 @@ def group(kind: type[Group], /, **values: Any) -> Group:
       **values: numbers, bools or NumPy arrays by field; they become bool, float32 or an integer of
         at most 32 bits.
     """
-    return kind(**{name: narrow(value) for name, value in values.items()})
+    # One transfer for all of them: of small arrays the call is what costs.
+    arrays = jax.device_put([_narrowed(value) for value in values.values()])
+    return kind(**dict(zip(values, arrays, strict=True)))
 
 
 def narrow(value: Any) -> jax.Array:
     """Returns a value as a strongly typed array on the default device."""
+    return jax.device_put(_narrowed(value))
+
+
+def _narrowed(value: Any) -> np.ndarray:
     array = np.asarray(value)
-    return jax.device_put(array.astype(_NARROW.get(array.dtype, array.dtype)))
+    narrowed: np.ndarray = array.astype(_NARROW.get(array.dtype, array.dtype))
+    return narrowed

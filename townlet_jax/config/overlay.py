@@ -108,28 +108,55 @@ def _set(document: Document, text: str, number: int, problems: list[Problem]) ->
     """Applies one `path=value`."""
     name, equals, written = text.partition("=")
     name = name.strip()
-    if not equals or not _PATH.match(name):
+    if not equals or not is_path(name):
         message = f"must have the form path=value, as in chat.range_tiles=3, got {show(text)}"
         raise ConfigError([Problem(SET, number, 1, "", message)])
-    path: Path = tuple(
+    value = yaml_reader.parse(written, SET).data if written.strip() else None
+    problems += put(document, parts(name), value, Mark(SET, number, 1))
+
+
+def is_path(name: str) -> bool:
+    """Tells whether a text has the form of a path, such as `scenario.agents[0].wallet`."""
+    return _PATH.match(name) is not None
+
+
+def parts(name: str) -> Path:
+    """Returns the keys and indices of a path in dotted form."""
+    return tuple(
         int(part) if part.isdecimal() else part
         for part in name.replace("[", ".").replace("]", "").split(".")
     )
-    value = yaml_reader.parse(written, SET).data if written.strip() else None
+
+
+def put(document: Document, path: Path, value: Any, mark: Mark) -> list[Problem]:
+    """Puts a value on top of a document.
+
+    Args:
+      document: its keys are canonical, and stay so.
+      path: of the value, an alias or not; an index must be one of a list that is there.
+      value: plain data.
+      mark: where it was written; its file is named in problems.
+
+    Returns:
+      What is wrong with aliases.
+
+    Raises:
+      ConfigError: there is no such item of a list.
+    """
     indices = [i for i, part in enumerate(path) if isinstance(part, int)]
-    mark = Mark(SET, number, 1)
     if indices and _is_list(document, path[: indices[0]]):
-        _set_item(document, path, Document(SET, value, values={(): mark}), mark)
-        return
+        _set_item(document, path, Document(mark.file, value, values={(): mark}), mark)
+        return []
     nested = value
     for part in reversed(path):
         nested = {str(part): nested}
-    override = Document(SET, nested)
+    override = Document(mark.file, nested)
     override.values = dict.fromkeys(walk(nested), mark)
     override.keys = dict(override.values)
     _include(override)
-    problems += normalise(override)
+    problems = normalise(override)
     _merge(document, override, ())
+    return problems
 
 
 def _is_list(document: Document, path: Path) -> bool:

@@ -5,7 +5,7 @@ so whole towns are drawn, and of a method that was trained several times whole t
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -56,6 +56,65 @@ def intervals(
     if is_known.any():
         low[is_known], high[is_known] = np.nanpercentile(sample[:, is_known], BOUNDS, axis=0)
     return Intervals(mean, low, high)
+
+
+def seed_intervals(values: np.ndarray, num_resamples: int = NUM_RESAMPLES) -> Intervals:
+    """Averages figures over seeds; the same seeds are drawn for all settings.
+
+    Args:
+      values: float64 `[S, R]`, by setting and seed; NaN counts for nothing.
+      num_resamples: how often the seeds are drawn anew.
+    """
+    return _over_seeds(values, _mean, num_resamples)
+
+
+def iqm_intervals(values: np.ndarray, num_resamples: int = NUM_RESAMPLES) -> Intervals:
+    """Takes interquartile means over seeds (Agarwal et al. 2021): a quarter is cut at either end.
+
+    Of R figures R // 4 are cut at either end, so that of fewer than four none is.
+
+    Args:
+      values: float64 `[S, R]`, by setting and seed; NaN counts for nothing.
+      num_resamples: how often the seeds are drawn anew.
+    """
+    return _over_seeds(values, _interquartile_mean, num_resamples)
+
+
+def _over_seeds(
+    values: np.ndarray, estimate: Callable[[np.ndarray], np.ndarray], num_resamples: int
+) -> Intervals:
+    """Estimates `[S]`, with percentile intervals over seeds that are drawn anew."""
+    num_seeds = values.shape[1]
+    point = estimate(values)
+    rng = np.random.default_rng(GENERATOR_SEED)
+    drawn = rng.integers(num_seeds, size=(num_resamples, num_seeds))
+    low, high = np.full((2, len(point)), np.nan)
+    size = max(1, _MAX_CELLS // drawn.size)
+    for start in range(0, len(point), size):
+        rows = slice(start, start + size)
+        sample = estimate(values[rows][:, drawn])  # [S', N]
+        for i, row in enumerate(sample, start):
+            known = row[~np.isnan(row)]
+            if known.size:
+                low[i], high[i] = np.percentile(known, BOUNDS)
+    return Intervals(point, low, high)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Averages over the last axis what is not NaN; NaN where nothing is left."""
+    is_known = ~np.isnan(values)
+    count = is_known.sum(axis=-1)
+    total = np.where(is_known, values, 0.0).sum(axis=-1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _interquartile_mean(values: np.ndarray) -> np.ndarray:
+    """Averages the middle half of the last axis; NaN sorts last and is not part of it."""
+    ordered = np.sort(values, axis=-1)
+    count = (~np.isnan(values)).sum(axis=-1, keepdims=True)
+    place = np.arange(values.shape[-1])
+    is_kept = (place >= count // 4) & (place < count - count // 4)
+    return _mean(np.where(is_kept, ordered, np.nan))
 
 
 def _differences(

@@ -14,7 +14,7 @@ from townlet_jax.ops.host import state_hash
 from townlet_jax.ops.kpi_days import FIGURES
 from townlet_jax.ops.summary import CHARTER, verdict
 from townlet_jax.town.reward import Term
-from townlet_jax.train.evaluate import Evaluation
+from townlet_jax.train.evaluate import Noted
 
 SCHEMA = 1
 DIGITS = 6
@@ -61,7 +61,7 @@ class Figures:
 def figures(
     town: Town,
     policy: str,
-    evaluations: Sequence[Evaluation],
+    evaluations: Sequence[Noted],
     seeds: Sequence[int] = (),
     hashes: Sequence[str] = (),
 ) -> Figures:
@@ -211,7 +211,7 @@ def _plain(value: float) -> float | None:
     return None if math.isnan(value) else round(float(value), DIGITS)
 
 
-def _read(town: Town, evaluation: Evaluation) -> tuple[dict[str, str], Arrays, Arrays]:
+def _read(town: Town, evaluation: Noted) -> tuple[dict[str, str], Arrays, Arrays]:
     """Reads units, KPIs `[E]` and those of single days `[E, D]`."""
     units: dict[str, str] = {}
     by_town, by_day = {}, {}
@@ -260,19 +260,17 @@ def _read(town: Town, evaluation: Evaluation) -> tuple[dict[str, str], Arrays, A
     return units, by_town, by_day
 
 
-def _day_figure(evaluation: Evaluation, name: str) -> np.ndarray:
+def _day_figure(evaluation: Noted, name: str) -> np.ndarray:
     """Returns a figure of each day, float64 `[E, D]`, NaN where it is a share of no cases."""
     days = evaluation.diary.days
     is_known = np.asarray(days.has_data)[..., FIGURES.index(name)]
     return np.where(is_known, np.asarray(getattr(days, name), np.float64), np.nan)
 
 
-def _fitness(town: Town, evaluation: Evaluation) -> np.ndarray:
+def _fitness(town: Town, evaluation: Noted) -> np.ndarray:
     """Returns agent fitness by day, float64 `[E, D]`; a day must end where a decision ends."""
     given = np.asarray(evaluation.diary.fitness, np.float64)
-    tick = np.asarray(evaluation.watched["tick"])
-    window = int(tick[1] - tick[0]) if len(tick) > 1 else 1
-    is_noted = int(town.params.time.ticks_per_day) % window == 0
+    is_noted = int(town.params.time.ticks_per_day) % evaluation.window == 0
     return given if is_noted else np.full_like(given, np.nan)
 
 

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from townlet_jax.config import Town, dump
@@ -18,7 +17,7 @@ from townlet_jax.ops.early_stop import Stop, StopRules
 from townlet_jax.ops.evaluation import figures, mean
 from townlet_jax.ops.stopwatch import CompileClock
 from townlet_jax.ops.training_log import TrainingLog, cut
-from townlet_jax.ops.training_plan import Plan
+from townlet_jax.ops.training_plan import Plan, divisor
 from townlet_jax.ops.training_records import Facts, Record, records
 from townlet_jax.snapshots import learners, leaves, metadata, policies, store
 from townlet_jax.snapshots.errors import SnapshotError
@@ -32,6 +31,8 @@ from townlet_jax.train.types import LearnerState
 
 FIRST_EVALUATION_SEED = 5000
 """Seed of the first town of evaluations within a run; reports use others, from 10000 on."""
+
+
 class Training:
     """Learners that learn, chunk by chunk.
 
@@ -56,7 +57,7 @@ class Training:
         self.shape = train_shape(town)
         self.num_updates = town.config.training.num_updates
         self.shape = dataclasses.replace(
-            self.shape, updates_per_chunk=_divisor(self.num_updates, self.shape.updates_per_chunk)
+            self.shape, updates_per_chunk=divisor(self.num_updates, self.shape.updates_per_chunk)
         )
         self._world, self._numbers = TownWorld(town.shape), training_numbers(town)
         self._params = lanes.stack_params([self._lane_params(stage) for _, stage in plan.lanes])
@@ -126,7 +127,7 @@ class Training:
         is_first = self.epoch == 0
         self.compile_seconds += compile_seconds
         self.run_seconds += seconds
-        is_finite = np.asarray(_all_finite(learner.params))
+        is_finite = np.asarray(lanes.all_finite(learner.params))
         stops = []
         self.last = []
         for lane, facts in enumerate(self._facts()):
@@ -336,19 +337,6 @@ def resume(town: Town, plan: Plan) -> Restored[LearnerState]:
         if run.get(key) != value:
             raise SnapshotError(f"{step.path}: its {key} are {run.get(key)}, not {value}")
     return restored
-
-
-def _all_finite(params: Any) -> jax.Array:
-    """Tells which lanes have only finite parameters, bool `[L]`."""
-    finite = [
-        jnp.all(jnp.isfinite(x.reshape(x.shape[0], -1)), axis=1) for x in jax.tree.leaves(params)
-    ]
-    return jnp.all(jnp.stack(finite), axis=0)
-
-
-def _divisor(number: int, limit: int) -> int:
-    """Returns the largest divisor of a number up to a limit."""
-    return max(n for n in range(1, limit + 1) if number % n == 0)
 
 
 def _is_writable(record: Record) -> bool:

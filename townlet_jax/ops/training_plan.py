@@ -47,3 +47,8 @@ class Plan:
     def lane_names(self) -> list[str]:
         """What tells the lanes apart."""
         return [f"{stage}-{seed}" if stage else str(seed) for seed, stage in self.lanes]
+
+
+def divisor(number: int, limit: int) -> int:
+    """Returns the largest divisor of a number up to a limit."""
+    return max(n for n in range(1, limit + 1) if number % n == 0)

@@ -94,6 +94,21 @@ def newest(root: Path, is_fallback_fine: bool = False) -> tuple[Step, list[str]]
     raise SnapshotError(f"{root}: holds no snapshot")
 
 
+def lock(root: Path) -> int:
+    """Keeps other processes from writing to a folder; returns what `os.close` gives up again.
+
+    Raises:
+      SnapshotError: another process writes to it.
+    """
+    descriptor = os.open(root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise SnapshotError(f"{root}: another process writes there") from None
+    return descriptor
+
+
 class Store:
     """A folder of snapshots that this process writes to."""
 
@@ -110,12 +125,7 @@ class Store:
         """
         self.root, self._retain = root, retain
         root.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
-            raise SnapshotError(f"{root}: another process writes snapshots there") from None
+        self._lock = lock(root)
         seal.empty(root)
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -97,6 +97,32 @@ class Evaluation:
     watched: dict[str, np.ndarray]
     town: TownState
 
+    @property
+    def window(self) -> int:
+        """Ticks of a decision [tick]."""
+        tick = self.watched["tick"]
+        return int(tick[1] - tick[0]) if len(tick) > 1 else 1
+
+
+class Noted(Protocol):
+    """What KPIs are read from; E towns."""
+
+    @property
+    def num_days(self) -> int:
+        """D."""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of the towns."""
+
+    @property
+    def diary(self) -> Diary:
+        """Leaves `[E, ...]`."""
+
+    @property
+    def window(self) -> int:
+        """Ticks of a decision [tick]."""
+
 
 def evaluate(
     town: Town,
@@ -128,57 +154,94 @@ def evaluate(
     if stage is not None:
         numbers = world.at_stage(numbers, jnp.int32(REWARD_STAGES.index(stage)))
     learner_params = train_params(town.config) if policy is None else policy
-    if mind.name != "network":  # free to choose whatever the town allows
-        learner_params = learner_params.replace(
-            satisfied_level=jnp.full_like(learner_params.satisfied_level, 2.0),
-            option_commit_ticks=jnp.int32(0),
-        )
+    if mind.name != "network":
+        learner_params = free(learner_params)
     sizes = train_shape(town) if shape is None else shape
     num_ticks = num_days * int(town.params.time.ticks_per_day)
     k = sizes.decide_every
     num_windows = -(-num_ticks // k)
-    run = _runner(world, mind, sizes, k, num_windows, num_days, most_devices(len(seeds)))
+    stay = Stay(world, mind, sizes, num_days, num_windows)
+    run = _runner(stay, most_devices(len(seeds)))
     words = jnp.asarray(np.array(seeds) % 2**31, jnp.uint32)
     given = run(words, {} if params is None else params, numbers, learner_params)
     diary, ties, watched, last = jax.device_get(given)
     return Evaluation(num_days, tuple(seeds), diary, ties, watched, last)
 
 
+def free(params: TrainParams) -> TrainParams:
+    """Returns the numbers for a built-in policy, which may choose whatever the town allows."""
+    return params.replace(
+        satisfied_level=jnp.full_like(params.satisfied_level, 2.0),
+        option_commit_ticks=jnp.zeros_like(params.option_commit_ticks),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Stay:
+    """What decides the program of an evaluation; static.
+
+    Attributes:
+      world: the place. mind: who decides. shape: sizes of the network, and how often it decides.
+      num_days: D. num_windows: decisions.
+      is_watched: whether the first town is watched decision by decision.
+    """
+
+    world: TownWorld
+    mind: Mind
+    shape: TrainShape
+    num_days: int
+    num_windows: int
+    is_watched: bool = True
+
+
+def live(
+    stay: Stay, seeds: jax.Array, net: Any, numbers: TownNumbers, params: TrainParams
+) -> tuple[Diary, TownState, dict[str, jax.Array]]:
+    """Lets a policy live in fresh towns, to be compiled.
+
+    Args:
+      stay: static.
+      seeds: uint32 `[E]`, of the towns.
+      net: parameters of the network, or nothing.
+      numbers: of the towns. params: of the learner, for masks and commitment.
+
+    Returns:
+      Diaries `[E, ...]`; towns at the end `[E, ...]`; what is watched, `[W, 1, ...]` by name.
+    """
+    world, mind, shape, num_days = stay.world, stay.mind, stay.shape, stay.num_days
+    start = jax.vmap(functools.partial(_begin, world, shape, num_days), (0, None))
+    level = final_controls(params).satisfied_level
+    note = jax.vmap(functools.partial(_note, world.shape.num_actions), (0, 0, 0, 0, None))
+
+    def body(carry: tuple, _: Any) -> tuple[tuple, dict[str, jax.Array]]:
+        now, diary = carry
+        see = jax.vmap(world.see, in_axes=(0, 0, 0, None, None, None))
+        seen, _ = see(now.world, now.choice, now.is_first, level, numbers, params)
+        hidden, action = _choose(world, mind, shape, net, now, seen, numbers)
+        discount = numbers[0].rewards.discount
+        later, done, sums = carry_out(
+            world, shape.decide_every, now, hidden, seen, action, numbers, discount
+        )
+        before = now.world.town
+        diary = note(diary, before, later.world.town, (seen, action, done, sums), numbers)
+        watched = {
+            "tick": before.clock.tick[:1],
+            "action": action[:1],
+            "level": before.needs.level[:1],
+            "is_alive": before.agents.is_alive[:1],
+        }
+        return (later, diary), watched if stay.is_watched else {}
+
+    (now, diary), watched = jax.lax.scan(
+        body, start(seeds, numbers), None, length=stay.num_windows
+    )
+    return diary, now.world.town, watched
+
+
 @functools.cache
-def _runner(
-    world: TownWorld,
-    mind: Mind,
-    shape: TrainShape,
-    k: int,
-    num_windows: int,
-    num_days: int,
-    num_devices: int,
-) -> Callable[..., tuple]:
+def _runner(stay: Stay, num_devices: int) -> Callable[..., tuple]:
     def run(seeds: jax.Array, net: Any, numbers: TownNumbers, params: TrainParams) -> tuple:
-        start = jax.vmap(functools.partial(_begin, world, shape, num_days), (0, None))
-        level = final_controls(params).satisfied_level
-        now, diary = start(seeds, numbers)
-        note = jax.vmap(functools.partial(_note, world.shape.num_actions), (0, 0, 0, 0, None))
-
-        def body(carry: tuple, _: Any) -> tuple[tuple, dict[str, jax.Array]]:
-            now, diary = carry
-            see = jax.vmap(world.see, in_axes=(0, 0, 0, None, None, None))
-            seen, _ = see(now.world, now.choice, now.is_first, level, numbers, params)
-            hidden, action = _choose(world, mind, shape, net, now, seen, numbers)
-            discount = numbers[0].rewards.discount
-            later, done, sums = carry_out(world, k, now, hidden, seen, action, numbers, discount)
-            before = now.world.town
-            diary = note(diary, before, later.world.town, (seen, action, done, sums), numbers)
-            watched = {
-                "tick": before.clock.tick[:1],
-                "action": action[:1],
-                "level": before.needs.level[:1],
-                "is_alive": before.agents.is_alive[:1],
-            }
-            return (later, diary), watched
-
-        (now, diary), watched = jax.lax.scan(body, (now, diary), None, length=num_windows)
-        last = now.world.town
+        diary, last, watched = live(stay, seeds, net, numbers, params)
         first = jax.tree.map(lambda x: x[:1], last)
         plain = first.replace(
             clock=first.clock.replace(stream_keys=jax.random.key_data(first.clock.stream_keys))

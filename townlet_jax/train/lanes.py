@@ -1,13 +1,16 @@
 """Several learners in one program, spread over devices: the only place with a lane axis.
 
-A lane is one run of its own: a seed, and numbers of its own if they are given per lane. Lanes do
+A lane is one run of its own: a seed, and numbers of its own where they are given per lane. Lanes do
 not talk to each other. A single lane is spread by its towns instead.
+
+Which numbers have an axis of lanes is said by `Axes`, one flag per leaf of the pair (numbers of the
+world, `TrainParams`). Leaves without it are shared, not copied.
 """
 
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +22,9 @@ from townlet_jax.train.config import TrainParams, TrainShape
 from townlet_jax.train.ppo import init_learner, train_chunk
 from townlet_jax.train.types import LearnerState, UpdateMetrics
 from townlet_jax.train.world import Numbers, World
+
+Axes = tuple[bool, ...]
+Tree = TypeVar("Tree")
 
 AXIS = "devices"
 _SHARED, _LANES, _TOWNS = PartitionSpec(), PartitionSpec(AXIS), PartitionSpec(None, AXIS)
@@ -42,8 +48,69 @@ def most_devices(shape: TrainShape, lanes: int) -> int:
     return max(n for n in range(1, jax.device_count() + 1) if units % n == 0)
 
 
+def axes_of(numbers: Numbers, params: TrainParams) -> Axes:
+    """Returns the axes of lanes that share the numbers of the world and have `[L, ...]` params."""
+    return *(False for _ in jax.tree.leaves(numbers)), *(True for _ in jax.tree.leaves(params))
+
+
+def in_axes(tree: Tree, axes: Axes) -> Tree:
+    """Returns a tree for `vmap`: 0 where a leaf has an axis of lanes, None elsewhere."""
+    structure = jax.tree.structure(tree)
+    found: Tree = jax.tree.unflatten(structure, [0 if has_axis else None for has_axis in axes])
+    return found
+
+
+def split(tree: Tree, axes: Axes) -> Tree:
+    """Returns how a tree is split over devices: leaves with an axis of lanes by lane."""
+    structure = jax.tree.structure(tree)
+    found: Tree = jax.tree.unflatten(structure, [spec(has_axis) for has_axis in axes])
+    return found
+
+
+def spec(has_axis: bool) -> PartitionSpec:
+    """Returns how a leaf is split over devices: by lane, or not at all."""
+    return _LANES if has_axis else _SHARED
+
+
+def one_by_one(many: Callable[..., Tree], axes: Axes) -> Callable[..., Tree]:
+    """Makes a function of L lanes that takes them in turn, each as a single run would.
+
+    Args:
+      many: function of arguments with an axis of lanes where `axes` says so.
+      axes: one flag per leaf of the arguments.
+
+    Returns:
+      The same function; its results are those of `many` for each lane alone, bit for bit.
+    """
+
+    def each(*args: Any) -> Tree:
+        leaves, structure = jax.tree.flatten(args)
+        own = [x for x, has_axis in zip(leaves, axes, strict=True) if has_axis]
+
+        def single(rows: list[jax.Array]) -> Tree:
+            given = iter(rows)
+            whole = [
+                next(given)[None] if has_axis else x
+                for x, has_axis in zip(leaves, axes, strict=True)
+            ]
+            found = many(*jax.tree.unflatten(structure, whole))
+            one: Tree = jax.tree.map(lambda x: x[0], found)
+            return one
+
+        mapped: Tree = jax.lax.map(single, own)
+        return mapped
+
+    return each
+
+
 def start(
-    world: World, shape: TrainShape, seeds: list[int], numbers: Numbers, params: TrainParams
+    world: World,
+    shape: TrainShape,
+    seeds: list[int],
+    numbers: Numbers,
+    params: TrainParams,
+    axes: Axes | None = None,
+    is_exact: bool = False,
 ) -> LearnerState:
     """Makes fresh learners, one per lane.
 
@@ -51,22 +118,47 @@ def start(
       world: the place.
       shape: static sizes.
       seeds: of the lanes, L of them; lanes of one seed begin alike.
-      numbers: of the world, shared by all lanes.
-      params: `[L, ...]`.
+      numbers: of the world.
+      params: of the learners.
+      axes: which of them have an axis of lanes; None = all of `params`.
+      is_exact: whether lanes are made in turn and equal those of single runs bit for bit.
 
     Returns:
       Leaves `[L, ...]`, placed as `train` returns them.
     """
     words = jnp.asarray(np.array(seeds) % 2**31, jnp.uint32)
-    return place(shape, _starter(world, shape)(words, numbers, params))
+    axes = axes_of(numbers, params) if axes is None else axes
+    run = _starter(world, shape, axes)
+    if not is_exact:
+        return place(shape, run(words, numbers, params))
+    leaves, structure = jax.tree.flatten((numbers, params))
+    made = []
+    for i in range(len(seeds)):
+        own = [x[i : i + 1] if has else x for x, has in zip(leaves, axes, strict=True)]
+        made.append(run(words[i : i + 1], *jax.tree.unflatten(structure, own)))
+    return place(shape, jax.tree.map(lambda *x: jnp.concatenate(x), *made))
 
 
 def forms(
-    world: World, shape: TrainShape, lanes: int, numbers: Numbers, params: TrainParams
+    world: World,
+    shape: TrainShape,
+    lanes: int,
+    numbers: Numbers,
+    params: TrainParams,
+    axes: Axes | None = None,
 ) -> LearnerState:
-    """Returns shapes and dtypes of what `start` makes, without making it."""
+    """Returns shapes, dtypes and places of what `start` makes, without making it."""
     seeds = jax.ShapeDtypeStruct((lanes,), jnp.uint32)
-    return jax.eval_shape(_starter(world, shape), seeds, numbers, params)
+    axes = axes_of(numbers, params) if axes is None else axes
+    made = jax.eval_shape(_starter(world, shape, axes), seeds, numbers, params)
+    devices = most_devices(shape, lanes)
+    return jax.tree.map(
+        lambda x, own: jax.ShapeDtypeStruct(
+            x.shape, x.dtype, sharding=NamedSharding(mesh(devices), own)
+        ),
+        made,
+        _specs(made, lanes, devices),
+    )
 
 
 def place(shape: TrainShape, learner: LearnerState) -> LearnerState:
@@ -74,8 +166,10 @@ def place(shape: TrainShape, learner: LearnerState) -> LearnerState:
     lanes = num_lanes(learner)
     devices = most_devices(shape, lanes)
     specs = _specs(learner, lanes, devices)
-    mesh = _mesh(devices)
-    return jax.tree.map(lambda x, s: jax.device_put(x, NamedSharding(mesh, s)), learner, specs)
+    devices_of_lanes = mesh(devices)
+    return jax.tree.map(
+        lambda x, own: jax.device_put(x, NamedSharding(devices_of_lanes, own)), learner, specs
+    )
 
 
 def train(
@@ -84,6 +178,8 @@ def train(
     learner: LearnerState,
     numbers: Numbers,
     params: TrainParams,
+    axes: Axes | None = None,
+    is_exact: bool = False,
 ) -> tuple[LearnerState, UpdateMetrics]:
     """Does U updates of every lane.
 
@@ -91,20 +187,28 @@ def train(
       world: the place.
       shape: static sizes.
       learner: `[L, ...]`; its buffers are given up.
-      numbers: of the world, shared by all lanes.
-      params: `[L, ...]`.
+      numbers: of the world.
+      params: of the learners.
+      axes: which of them have an axis of lanes; None = all of `params`.
+      is_exact: whether lanes run in turn on each device and equal single runs bit for bit.
 
     Returns:
       The learners; metrics, `[L, U]` by name.
     """
     lanes = num_lanes(learner)
-    run = trainer(world, shape, lanes, most_devices(shape, lanes))
+    axes = axes_of(numbers, params) if axes is None else axes
+    run = trainer(world, shape, lanes, most_devices(shape, lanes), axes, is_exact)
     return run(learner, numbers, params)
 
 
 @functools.cache
 def trainer(
-    world: World, shape: TrainShape, lanes: int, devices: int
+    world: World,
+    shape: TrainShape,
+    lanes: int,
+    devices: int,
+    axes: Axes,
+    is_exact: bool = False,
 ) -> Callable[..., tuple[LearnerState, UpdateMetrics]]:
     """Compiles `train` for so many lanes and devices."""
     is_spread = lanes == 1 and devices > 1
@@ -118,25 +222,39 @@ def trainer(
         )
 
     def one(
-        learner: LearnerState, numbers: Numbers, params: TrainParams
+        learner: LearnerState, given: tuple[Numbers, TrainParams]
     ) -> tuple[LearnerState, UpdateMetrics]:
+        numbers, params = given
         return train_chunk(world, own, learner, numbers, params, axis_name)
 
     def all_lanes(
         learner: LearnerState, numbers: Numbers, params: TrainParams
     ) -> tuple[LearnerState, UpdateMetrics]:
         specs = _specs(learner, lanes, devices)
+        given = (numbers, params)
+        many = jax.vmap(one, in_axes=(0, in_axes(given, axes)))
+        if is_exact and lanes > 1:
+            many = one_by_one(many, (*(True for _ in jax.tree.leaves(learner)), *axes))
+        placed = jax.tree.map(lambda _: _SHARED, given) if is_spread else split(given, axes)
         by_lane = _SHARED if is_spread else _LANES
-        many = jax.shard_map(
-            jax.vmap(one, in_axes=(0, None, 0)),
-            mesh=_mesh(devices),
-            in_specs=(specs, _SHARED, by_lane),
+        spread = jax.shard_map(
+            many,
+            mesh=mesh(devices),
+            in_specs=(specs, placed),
             out_specs=(specs, by_lane),
             check_vma=False,
         )
-        return many(learner, numbers, params)
+        return spread(learner, given)
 
     return jax.jit(all_lanes, donate_argnums=0, compiler_options=compiler_options())
+
+
+def all_finite(params: Any) -> jax.Array:
+    """Tells which lanes have only finite parameters, bool `[L]`."""
+    finite = [
+        jnp.all(jnp.isfinite(x.reshape(x.shape[0], -1)), axis=1) for x in jax.tree.leaves(params)
+    ]
+    return jnp.all(jnp.stack(finite), axis=0)
 
 
 def _specs(learner: LearnerState, lanes: int, devices: int) -> Any:
@@ -150,14 +268,18 @@ def _specs(learner: LearnerState, lanes: int, devices: int) -> Any:
     return shared.replace(**parts)
 
 
-def _mesh(devices: int) -> Mesh:
+def mesh(devices: int) -> Mesh:
+    """Returns the devices over which lanes are split."""
     return Mesh(np.array(jax.devices()[:devices]), (AXIS,))
 
 
 @functools.cache
-def _starter(world: World, shape: TrainShape) -> Callable[..., LearnerState]:
-    def one(seed: jax.Array, numbers: Numbers, params: TrainParams) -> LearnerState:
-        return init_learner(world, shape, jax.random.key(seed), numbers, params)
+def _starter(world: World, shape: TrainShape, axes: Axes) -> Callable[..., LearnerState]:
+    def one(seed: jax.Array, given: tuple[Numbers, TrainParams]) -> LearnerState:
+        return init_learner(world, shape, jax.random.key(seed), *given)
 
-    many = jax.vmap(one, in_axes=(0, None, 0))
+    def many(seeds: jax.Array, numbers: Numbers, params: TrainParams) -> LearnerState:
+        given = (numbers, params)
+        return jax.vmap(one, in_axes=(0, in_axes(given, axes)))(seeds, given)
+
     return jax.jit(many, compiler_options=compiler_options(1))
