@@ -12,15 +12,19 @@ from townlet_jax.snapshots import store
 from townlet_jax.train import evaluate, evaluate_lanes, lanes
 
 CONFIG = "configs/tiny.yaml"
+HUNGER = "rewards.decay_rates.hunger"
 SHORT = (
     "time.ticks_per_day=120", "jobs.shopkeeper.start_tick=20", "jobs.shopkeeper.end_tick=60",
 )  # fmt: skip
 """Short days, which are quickly lived."""
 FILE = """
 seeds: 2
-grid: {{queue_fairness.cooldown_ticks: {}, economy.prices.meal: {}}}
+grid: {{queue_fairness.cooldown_ticks: {}, rewards.decay_rates.hunger: {}}}
 evaluate: {{towns: 1, days: 2}}
 """
+
+
+CHUNKED = FILE.replace("seeds: 2", "seeds: 2\nchunk: 4")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +77,7 @@ def rows():
 def first(sweep, rows):
     """Runs four settings once for all tests."""
     if not rows:
-        found, said, done = sweep(FILE.format([1, 200], [0.2, 0.9]))
+        found, said, done = sweep(FILE.format([1, 200], [0.001, 0.01]))
         assert done
         rows.update(found=found, said=said)
     return rows["found"], rows["said"]
@@ -84,22 +88,21 @@ def test_a_row_per_setting_and_seed(sweep, rows):
     assert [(row["setting"], row["lane"], row["seed"]) for row in found] == [
         (s, 2 * s + r, 10_000 + r) for s in range(4) for r in range(2)
     ]
-    assert [row["economy.prices.meal"] for row in found[::2]] == [0.2, 0.9, 0.2, 0.9]
+    assert [row[HUNGER] for row in found[::2]] == [0.001, 0.01, 0.001, 0.01]
     assert all(row["status"] == row["stop_reason"] == "done" for row in found)
     names = {"kpi.self_sufficiency", "kpi.reward.survival", "kpi.conflicts_per_day", "ties.trust"}
     assert names <= found[0].keys()
-    assert found[0]["kpi.reward.total"] != found[2]["kpi.reward.total"], "prices matter"
+    assert found[0]["kpi.need_mean.hunger"] > found[2]["kpi.need_mean.hunger"], "numbers matter"
     assert said[0].startswith("sweep: 4 settings x 2 seeds, 8 lanes of 1 town(s) and 2 day(s)")
 
 
 def test_other_values_and_more_calls_compile_nothing(sweep, rows, traces):
     first(sweep, rows)
     assert len(traces) == 1
-    text = FILE.format([5, 40, 300], [0.3, 0.35, 0.4, 0.45])
-    found, said, _ = sweep(text.replace("seeds: 2", "seeds: 2\nchunk: 4"))
+    found, said, _ = sweep(CHUNKED.format([5, 40, 300], [0.002, 0.003, 0.004, 0.005]))
     assert len(found) == 24 and len(traces) == 1
     assert "chunked: 12 settings, 4 per call, 3 calls of the same program" in said
-    again, _, _ = sweep(FILE.format([1, 200], [0.2, 0.9]).replace("seeds: 2", "seeds: 2\nchunk: 4"))
+    again, _, _ = sweep(CHUNKED.format([1, 200], [0.001, 0.01]))
     assert bare(again) == bare(rows["found"]) and len(traces) == 1
 
 
@@ -108,23 +111,23 @@ def bare(rows):
     return [{name: x for name, x in row.items() if name != "wall_sec"} for row in rows]
 
 
-def test_a_padded_call_equals_a_full_one(sweep, rows):
+def test_a_padded_call_equals_a_full_one(sweep, rows, base):
     first(sweep, rows)
-    three = FILE.format([1, 200], [0.2, 0.9]).replace(
+    three = FILE.format([1, 200], [0.001, 0.01]).replace(
         "grid:", "chunk: 4\npoints: [{queue_fairness.cooldown_ticks: 200}]\ngrid:"
     )
     found, said, _ = sweep(three)
     assert len(found) == 10 and bare(found[:8]) == bare(rows["found"])
-    assert found[8]["economy.prices.meal"] == 0.4, "that of the configuration"
+    assert found[8][HUNGER] == base.town.config.rewards.decay_rates.hunger, "as configured"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_exact", [False, True])
 def test_lanes_equal_single_runs(sweep, base, is_exact):
-    found, _, _ = sweep(FILE.format([1, 200], [0.9]), is_exact=is_exact)
+    found, _, _ = sweep(FILE.format([1, 200], [0.01]), is_exact=is_exact)
     for row in found[1::2]:
         path = "queue_fairness.cooldown_ticks"
-        town = Base(CONFIG, (*SHORT, f"{path}={row[path]}", "economy.prices.meal=0.9")).town
+        town = Base(CONFIG, (*SHORT, f"{path}={row[path]}", f"{HUNGER}=0.01")).town
         single = evaluate.evaluate(town, evaluate.Mind("scripted"), [row["seed"]], 2)
         kpis = figures(town, "scripted", [single]).by_town
         for name, x in kpis.items():
@@ -140,7 +143,7 @@ def test_lanes_equal_single_runs(sweep, base, is_exact):
 
 def test_a_stopped_sweep_goes_on(sweep, rows, tmp_path, traces):
     first(sweep, rows)
-    text = FILE.format([1, 200], [0.2, 0.9, 0.5, 0.6]).replace("seeds: 2", "seeds: 2\nchunk: 4")
+    text = CHUNKED.format([1, 200], [0.001, 0.01, 0.005, 0.006])
     folder = tmp_path / "out"
     found, _, done = sweep(text, stops=[False, True], workdir=folder)
     assert not done and len(found) == 8
@@ -196,7 +199,7 @@ def test_trained_lanes_go_on_bit_for_bit(tmp_path):
 
 def test_memory_limits_a_call(sweep, rows):
     first(sweep, rows)
-    text = FILE.format([1, 200], [0.2, 0.9]).replace("seeds: 2", "seeds: 2\nmemory_gib: 1.0e-9")
+    text = FILE.format([1, 200], [0.001, 0.01]).replace("seeds: 2", "seeds: 2\nmemory_gib: 1.0e-9")
     sized = SweepRun._chunk
     chosen = []
 

@@ -78,15 +78,20 @@ def test_summary_has_a_row_per_setting_and_figure(rows):
     assert short_of_one["figure"] == "kpi.self_sufficiency"
 
 
+def _lines(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_files_say_the_same(rows, tmp_path):
     paths = {path.name: path for path in write_all(tmp_path, ABOUT, rows)}
-    lines = list(csv.DictReader(paths["results.csv"].open()))
+    lines = _lines(paths["results.csv"])
     assert len(lines) == 24 and lines[0]["queue.b"] == "true"
     assert float(lines[7]["kpi.self_sufficiency"]) == rows[7]["kpi.self_sufficiency"]
     assert json.loads(paths["results.json"].read_text()) == {
         "schema": 1, "about": ABOUT, "rows": rows,
     }  # fmt: skip
-    assert len(list(csv.DictReader(paths["summary.csv"].open()))) == 18
+    assert len(_lines(paths["summary.csv"])) == 18
     parquet = pytest.importorskip("pyarrow.parquet")
     columns = parquet.read_table(paths["results.parquet"]).to_pydict()
     assert columns["kpi.self_sufficiency"] == [row["kpi.self_sufficiency"] for row in rows]

@@ -245,8 +245,9 @@ class SweepRun:
         unit = jax.device_count() // math.gcd(seeds, jax.device_count())
         # A single lane would be spread by its towns; with several devices there are two at least.
         least = 2 if seeds == 1 and jax.device_count() > 1 else 1
-        if self._sweep.file.chunk != "auto":
-            return max(min(self._sweep.file.chunk, size), least)
+        given = self._sweep.file.chunk
+        if isinstance(given, int):
+            return max(min(given, size), least)
         most = size
         if lanes.training is None:
             day = int(lanes.town.params.time.ticks_per_day)

@@ -150,7 +150,7 @@ def response(swept: Swept, path: str) -> Figure:
     even = swept.balanced([path] if by is None else [path, by])
     for axes, name in zip(panels, swept.figures, strict=True):
         for i, line in enumerate(lines):
-            fixed = {} if by is None else {by: line}
+            fixed: dict[str, Any] = {} if by is None else {by: line}
             found = seed_intervals(even.by_seed(name, [{path: v, **fixed} for v in values]))
             colour = COLOURS[(i + 1) % len(COLOURS)]
             label = None if by is None else f"{short(by, swept.varied())} {spoken(line)}"
