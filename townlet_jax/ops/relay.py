@@ -1,8 +1,8 @@
 """A relay of connections that hides the end of the other side.
 
-`jax.distributed` ends a process with a stack trace the moment its connection to process 0 breaks. The
-watch of `peers.py` says in one line what happened, if it comes first; behind a relay it does, because
-nobody else hears of it before the heartbeats of jax have failed for long.
+`jax.distributed` ends a process with a stack trace the moment its connection to process 0 breaks.
+The watch of `peers.py` says in one line what happened, if it comes first; behind a relay it does,
+because nobody else hears of it before the heartbeats of jax have failed for long.
 """
 
 import contextlib
