@@ -79,10 +79,10 @@ def runs(tmp_path_factory):
     """Returns a function: what `tests.distributed.runs` of a kind found, run once."""
     folder, known = tmp_path_factory.mktemp("runs"), {}
 
-    def found(kind):
+    def found(*kind):
         if kind not in known:
-            path = folder / f"{kind}.json"
-            started = start(8, "-m", "tests.distributed.runs", kind, path)
+            path = folder / f"{len(known)}.json"
+            started = start(8, "-m", "tests.distributed.runs", kind[0], path, *kind[1:])
             try:
                 status, _, err = finish(started)
             finally:

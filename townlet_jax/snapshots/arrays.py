@@ -2,8 +2,9 @@
 when it is needed, because the import takes half a second.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -21,7 +22,8 @@ def write(folder: Path, tree: dict[str, Any]) -> None:
     from orbax.checkpoint import v1 as ocp
 
     try:
-        ocp.save(folder.absolute(), tree)
+        with _alone():
+            ocp.save(folder.absolute(), tree)
     except OSError:
         raise
     except Exception as error:  # Orbax and its storage raise whatever they like
@@ -42,8 +44,9 @@ def read(folder: Path, forms: dict[str, tuple[str, tuple[int, ...]]]) -> dict[st
     from orbax.checkpoint import v1 as ocp
 
     try:
-        kept = ocp.metadata(folder.absolute()).metadata
-        arrays = {name: np.asarray(x) for name, x in ocp.load(folder.absolute(), kept).items()}
+        with _alone():
+            kept = ocp.metadata(folder.absolute()).metadata
+            arrays = {n: np.asarray(x) for n, x in ocp.load(folder.absolute(), kept).items()}
     except Exception as error:  # Orbax and its storage raise whatever they like
         line = " ".join(str(error).split())[:200]
         raise CorruptSnapshotError(f"{folder}: arrays cannot be read ({line})") from None
@@ -51,3 +54,17 @@ def read(folder: Path, forms: dict[str, tuple[str, tuple[int, ...]]]) -> dict[st
     if found != forms:
         raise CorruptSnapshotError(f"{folder}: arrays are {found}, the metadata says {forms}")
     return arrays
+
+
+def _alone() -> AbstractContextManager[Any]:
+    """Keeps Orbax from waiting for other processes of the run, which do not call it now."""
+    import jax
+    from orbax.checkpoint import v1 as ocp
+
+    if jax.process_count() == 1:
+        return nullcontext()
+    own = jax.process_index()
+    options = ocp.options.MultiprocessingOptions(
+        primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"process_{own}"
+    )
+    return cast(AbstractContextManager[Any], ocp.Context(multiprocessing_options=options))
