@@ -34,7 +34,7 @@ def start(num_devices, *command):
     limited = ["timeout", "-k", "5", str(LIMIT_S), sys.executable, *map(str, command)]
     return subprocess.Popen(
         limited, cwd=ROOT, env=environment(num_devices), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0,
     )  # fmt: skip
 
 
