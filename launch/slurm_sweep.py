@@ -48,10 +48,8 @@ _DRY_RUN = flags.DEFINE_boolean("dry_run", False, "print the scripts and submit 
 def main(argv: list[str]) -> Exit:
     """Writes the scripts and submits them."""
     del argv
-    for flag in (_CONFIG, _SWEEP, _WORKDIR):
-        if not flag.value:
-            raise UsageError(f"--{flag.name} is missing")
-    sweep = read_sweep(_SWEEP.value)
+    config, swept, workdir = (_path(flag) for flag in (_CONFIG, _SWEEP, _WORKDIR))
+    sweep = read_sweep(swept)
     if _TASKS.value is None:
         raise UsageError("say over how many --tasks the settings are split")
     if _TASKS.value > len(sweep.settings):
@@ -59,9 +57,8 @@ def main(argv: list[str]) -> Exit:
     for option in _SBATCH.value:
         if not option.startswith("-") or "\n" in option:
             raise UsageError(f"--sbatch: {option!r} is no option, such as --partition=gpu")
-    workdir = Path(_WORKDIR.value).expanduser().absolute()
     folder = workdir / FOLDER
-    scripts = {"tasks": _tasks(folder, sweep.name), "merge": _merge(folder, sweep.name)}
+    scripts = {"tasks": _tasks(folder, sweep.name, config, swept), "merge": _merge(folder, sweep.name)}
     if _DRY_RUN.value:
         for name, script in scripts.items():
             print(f"# {folder / name}.sh\n{script}")
@@ -82,11 +79,16 @@ def main(argv: list[str]) -> Exit:
     return Exit.DONE
 
 
-def _tasks(folder: Path, name: str) -> str:
+def _path(flag: flags.FlagHolder[str | None]) -> Path:
+    """Returns the file or folder that a flag names, from the root."""
+    if not flag.value:
+        raise UsageError(f"--{flag.name} is missing")
+    return Path(flag.value).expanduser().absolute()
+
+
+def _tasks(folder: Path, name: str, config: Path, swept: Path) -> str:
     """Writes the script of the array."""
-    flags_of_sweep = [str(Path(_CONFIG.value).expanduser().absolute())]
-    flags_of_sweep.append(f"--sweep={Path(_SWEEP.value).expanduser().absolute()}")
-    flags_of_sweep.append(f"--workdir={folder.parent}")
+    flags_of_sweep = [str(config), f"--sweep={swept}", f"--workdir={folder.parent}"]
     flags_of_sweep += [f"--set={value}" for value in _SET.value]
     for flag in (_SEEDS, _MODE):
         flags_of_sweep += [] if flag.value is None else [f"--{flag.name}={flag.value}"]

@@ -146,14 +146,12 @@ def _run() -> Exit:
 
 def _place() -> Place | None:
     """Returns the place of this process among several, None if it is alone."""
-    given = {flag.name: flag.value for flag in (_COORDINATOR, _NUM_PROCESSES, _PROCESS_ID)}
-    missing = [name.replace("_", "-") for name, value in given.items() if value is None]
-    if len(missing) == len(given):
+    coordinator, number, own = _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value
+    if coordinator is None and number is None and own is None:
         return place_in_slurm()
-    if missing:
-        together = "--coordinator, --num-processes and --process-id go together"
-        raise UsageError(f"--{missing[0]} is missing: {together}")
-    return place_of(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+    if coordinator is None or number is None or own is None:
+        raise UsageError("--coordinator, --num-processes and --process-id go together")
+    return place_of(coordinator, number, own)
 
 
 def _lost(how: str) -> int:

@@ -61,7 +61,7 @@ def newest_tick(workdir):
 @pytest.mark.parametrize(
     ("args", "reason"),
     [
-        (["--process-id=0"], "--coordinator is missing"),
+        (["--process-id=0"], "--process-id go together"),
         (["--coordinator=here", "--num-processes=2", "--process-id=0"], "is not HOST:PORT"),
         (["--coordinator=a:1", "--num-processes=2", "--process-id=2"], "is not one of 0 to 1"),
     ],

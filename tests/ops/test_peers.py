@@ -1,6 +1,5 @@
 """The watch over processes, each a thread here: sockets alone, no jax."""
 
-import contextlib
 import queue
 import socket
 import threading
@@ -43,9 +42,9 @@ def group(monkeypatch):
 
 def cut(one):
     """Ends the connections of a process as its death would."""
-    for connection in one._sockets.values():
-        with contextlib.suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
+    one._is_over.set()
+    one._thread.join(LIMIT_S)
+    one._shut()
 
 
 @pytest.mark.parametrize("gone", [0, 1, 2])
@@ -76,6 +75,25 @@ def test_nothing_is_told_of_a_run_that_is_over(group):
         one.close()
     time.sleep(0.3)
     assert all(q.empty() for q in told)
+
+
+def test_processes_meet(group):
+    """Nobody goes on before the last has come, however often."""
+    found, _ = group(3)
+    order = queue.Queue()
+
+    def walk(i):
+        for step in range(3):
+            time.sleep(0.05 * ((i + step) % 3))
+            order.put(step)
+            found[i].meet()
+
+    threads = [threading.Thread(target=walk, args=(i,), daemon=True) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LIMIT_S)
+    assert [order.get_nowait() for _ in range(9)] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
 def test_strangers_are_turned_away(group):

@@ -10,6 +10,7 @@ import jax
 
 from townlet_jax.ops.peers import PeerError, Peers
 from townlet_jax.ops.relay import Relay
+from townlet_jax.train import processes
 
 SLURM_PORTS = 61440
 """First of the ports that jobs of SLURM use, two for each; above those that systems hand out."""
@@ -99,6 +100,7 @@ class Cluster:
             relay = Relay((place.host, place.port), JOIN_SECONDS)
             coordinator = f"127.0.0.1:{relay.port}"
         jax.distributed.initialize(coordinator, number, own)
+        processes.meet_by(self._peers.meet)
 
     @property
     def is_shared(self) -> bool:
@@ -113,6 +115,7 @@ class Cluster:
     def leave(self) -> None:
         """Parts from the others once all have done the same work."""
         if self._peers is not None:
+            self._peers.meet()
             jax.distributed.shutdown()
             self._peers.close()
             self._peers = None

@@ -16,7 +16,7 @@ BEAT_SECONDS = 2.0
 """Between two lines of a process [s]."""
 SILENCE_SECONDS = 30.0
 """After which a process counts as stuck [s]."""
-_BEAT, _BYE, _LEFT, _LOST = "beat", "bye", "left", "lost"
+_BEAT, _BYE, _LEFT, _LOST, _HERE, _GO = "beat", "bye", "left", "lost", "here", "go"
 
 
 class PeerError(Exception):
@@ -47,6 +47,8 @@ class Peers:
         """
         self._tell, self._is_over = tell, threading.Event()
         self._sockets: dict[int, socket.socket] = {}
+        self._is_hub, self._meeting = process_id == 0, 0
+        self._met, self._changed = dict.fromkeys(range(num_processes), 0), threading.Condition()
         until = time.monotonic() + patience
         try:
             if process_id == 0:
@@ -76,6 +78,20 @@ class Peers:
         if threading.current_thread() is not self._thread:
             self._thread.join(2 * BEAT_SECONDS)
         self._shut()
+
+    def meet(self) -> None:
+        """Waits until every process has called this as often as this one."""
+        self._meeting += 1
+        if self._is_hub:
+            self._await(lambda: min(self._met[i] for i in self._sockets) >= self._meeting)
+            self._send_all(f"{_GO} {self._meeting}")
+        else:
+            self._send_all(f"{_HERE} {self._meeting}")
+            self._await(lambda: self._met[0] >= self._meeting)
+
+    def _await(self, is_there: Callable[[], bool]) -> None:
+        with self._changed:
+            self._changed.wait_for(is_there)
 
     def wait(self) -> None:
         """Gives the watch the time that it needs to find out that a process is lost."""
@@ -126,6 +142,10 @@ class Peers:
                             # Most likely this process is about to end in the same way.
                             self._is_over.wait(1.0)
                             return self._lose(number, f"has ended with status {more}")
+                        if word in (_HERE, _GO):
+                            with self._changed:
+                                self._met[number] = int(more)
+                                self._changed.notify_all()
                         if word == _BYE:
                             selector.unregister(self._sockets[number])
                             del heard[number]

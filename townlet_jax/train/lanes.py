@@ -235,8 +235,23 @@ def train(
     """
     lanes = num_lanes(learner)
     axes = axes_of(numbers, params) if axes is None else axes
-    run = trainer(world, shape, lanes, most_devices(shape, lanes), axes, is_exact)
-    return run(learner, numbers, params)
+    devices = most_devices(shape, lanes)
+    given = (learner, numbers, params)
+    if jax.process_count() == 1:
+        return trainer(world, shape, lanes, devices, axes, is_exact)(*given)
+    run = _shared_trainer(world, shape, lanes, devices, axes, is_exact)
+    if not run:  # all processes compile at their own pace before any of them begins
+        program: Any = trainer(world, shape, lanes, devices, axes, is_exact)
+        run.append(program.lower(*given).compile())
+    processes.meet()
+    found: tuple[LearnerState, UpdateMetrics] = run[0](*given)
+    return found
+
+
+@functools.cache
+def _shared_trainer(*key: Any) -> list[Callable[..., Any]]:
+    """Returns the place of a compiled program, empty at first."""
+    return []
 
 
 @functools.cache

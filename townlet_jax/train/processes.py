@@ -7,7 +7,7 @@ the same order; a process that does not leaves the others waiting.
 import functools
 import hashlib
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,22 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-Tree = TypeVar("Tree")
+_meetings: list[Callable[[], None]] = []
+
+
+def meet_by(call: Callable[[], None]) -> None:
+    """Says how processes wait for each other before they communicate."""
+    _meetings.append(call)
+
+
+def meet() -> None:
+    """Waits until all processes are here.
+
+    Collective operations give up after half a minute where one process compiles or writes longer
+    than the others. So everything that communicates meets first.
+    """
+    for call in _meetings:
+        call()
 
 
 def is_first() -> bool:
@@ -38,7 +53,7 @@ def put(x: jax.Array, sharding: NamedSharding) -> jax.Array:
     return jax.random.wrap_key_data(placed) if is_key else placed
 
 
-def to_host(tree: Tree) -> Tree:
+def to_host(tree: Any) -> Any:
     """Copies arrays to the host of every process, as a whole.
 
     Args:
@@ -47,17 +62,18 @@ def to_host(tree: Tree) -> Tree:
     leaves, structure = jax.tree.flatten(tree)
     spread = [i for i, x in enumerate(leaves) if _is_elsewhere(x)]
     if spread:
+        meet()
         whole = _gatherer(leaves[spread[0]].sharding.mesh)([leaves[i] for i in spread])
         for i, x in zip(spread, whole, strict=True):
             leaves[i] = x
-    found: Tree = jax.tree.unflatten(structure, jax.device_get(leaves))
-    return found
+    return jax.tree.unflatten(structure, jax.device_get(leaves))
 
 
 def any_of(flag: bool) -> bool:
     """Tells whether the flag is set in any process; all of them get the same answer."""
     if jax.process_count() == 1:
         return flag
+    meet()
     return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
 
 
@@ -76,6 +92,7 @@ def of_first(values: np.ndarray) -> np.ndarray:
     if jax.process_count() == 1:
         return values
     words = np.frombuffer(values.tobytes(), np.uint8)  # float64 would be rounded on the way
+    meet()
     given = np.asarray(multihost_utils.broadcast_one_to_all(words), np.uint8)
     return np.frombuffer(given.tobytes(), values.dtype).reshape(values.shape)
 
