@@ -58,7 +58,8 @@ def main(argv: list[str]) -> Exit:
         if not option.startswith("-") or "\n" in option:
             raise UsageError(f"--sbatch: {option!r} is no option, such as --partition=gpu")
     folder = workdir / FOLDER
-    scripts = {"tasks": _tasks(folder, sweep.name, config, swept), "merge": _merge(folder, sweep.name)}
+    tasks, last = _tasks(folder, sweep.name, config, swept), _merge(folder, sweep.name)
+    scripts = {"tasks": tasks, "merge": last}
     if _DRY_RUN.value:
         for name, script in scripts.items():
             print(f"# {folder / name}.sh\n{script}")
@@ -71,11 +72,11 @@ def main(argv: list[str]) -> Exit:
     job = _submit(folder / "tasks.sh")
     if job is None:
         return Exit.CHECK_FAILED
-    last = _submit(folder / "merge.sh", f"--dependency=afterok:{job}", "--kill-on-invalid-dep=yes")
-    if last is None:
+    then = _submit(folder / "merge.sh", f"--dependency=afterok:{job}", "--kill-on-invalid-dep=yes")
+    if then is None:
         print(f"job {job} runs; merge its results with launch/merge_sweep.py", file=sys.stderr)
         return Exit.CHECK_FAILED
-    print(f"job {job}: {_TASKS.value} task(s); job {last} merges them; logs are in {folder}")
+    print(f"job {job}: {_TASKS.value} task(s); job {then} merges them; logs are in {folder}")
     return Exit.DONE
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import COMPILED
 
 ROOT = Path(__file__).parents[2]
-LIMIT_S = 300
+LIMIT_S = 400
 """After which a process of a test is killed; a busy machine compiles slowly."""
 
 
