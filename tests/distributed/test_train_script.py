@@ -36,11 +36,12 @@ def newest(workdir):
 
 
 def result(workdir):
-    """Returns what a run came to: the hash of its policy, its log without times."""
+    """Returns what a run came to: the hash of its policy, its log of updates without times."""
     step = newest(workdir)
     log = [json.loads(line) for line in (workdir / "train.jsonl").read_text().splitlines()]
     timed = ("epoch_duration_sec", "steps_per_second", "agent_ticks_per_second", "compile_sec")
-    records = [{k: x for k, x in record.items() if k not in timed} for record in log]
+    updates = [record for record in log if "event" not in record]
+    records = [{k: x for k, x in record.items() if k not in timed} for record in updates]
     return step.tick, metadata.read(step.path).run["policy_hashes"], records
 
 

@@ -83,7 +83,8 @@ def over_towns(x: jax.Array, num_blocks: int, axis_name: str | None, axis: int =
     """
     is_float = jnp.issubdtype(x.dtype, jnp.floating)
     dtype = x.dtype if is_float else jnp.int32
-    x = jnp.moveaxis(x, axis, 0).reshape(num_blocks, -1)
+    # Kept apart, or sums of parts of a town would be taken in another order.
+    x = computed_once(jnp.moveaxis(x, axis, 0).reshape(num_blocks, -1))
     return over_blocks(jnp.sum(x, axis=1, dtype=dtype), axis_name)
 
 
