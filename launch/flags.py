@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import textwrap
+import traceback
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -55,7 +56,16 @@ class Exit(enum.IntEnum):
     CORRUPT = 65
     """Stored data does not match its checksum or its schema."""
     STOPPED = 75
-    """Stopped by a signal after a sealed snapshot; run again to resume."""
+    """Stopped by a signal, or by the loss of another process of the run, after a sealed snapshot;
+    run again to resume."""
+
+
+_endings: list[Callable[[int], None]] = []
+
+
+def at_end(call: Callable[[int], None]) -> None:
+    """Has something called with the exit status when all is printed, before the script ends."""
+    _endings.append(call)
 
 
 class UsageError(Exception):
@@ -100,7 +110,14 @@ def run(
         status = _fail(Exit.CORRUPT, str(error))
     except _errors("townlet_jax.snapshots.errors", "SnapshotError") as error:
         status = _fail(Exit.USAGE, str(error))
+    except Exception:
+        if not _endings:
+            raise
+        traceback.print_exc()
+        status = Exit.CHECK_FAILED
     _finish_output()
+    for call in _endings:
+        call(int(status))
     sys.exit(int(status))
 
 

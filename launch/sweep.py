@@ -10,12 +10,17 @@ unmodified town. docs/sweeps.md describes the sweep file and the results.
 results.parquet (if pyarrow is there) and summary.csv; --resume goes on where a sweep was stopped or
 killed. --exact runs lanes one by one, each bit for bit as a single run.
 
+--share 2/8 runs the second eighth of the settings, into a folder of its own in --workdir, and goes
+on with it if it was begun; launch/merge_sweep.py puts the shares together. launch/slurm_sweep.py
+does both on a cluster.
+
 Status 0: done; 1: interrupted without a --workdir; 2: bad usage or input; 65: a corrupt part or
 snapshot; 75: stopped by a signal after what is finished was saved, --resume goes on.
 """
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -31,7 +36,9 @@ from townlet_jax.config.sweep import Base
 from townlet_jax.config.sweep_file import MAX_SEEDS, read_sweep
 from townlet_jax.ops import closing
 from townlet_jax.ops.sweep import Plan, SweepRun
+from townlet_jax.ops.sweep_files import PLAN
 from townlet_jax.ops.sweep_results import write_all
+from townlet_jax.ops.sweep_shares import share_folder
 from townlet_jax.ops.sweep_table import sweep_table
 from townlet_jax.ops.terminal import console
 
@@ -48,6 +55,7 @@ _MODE = flags.DEFINE_enum(
 _WORKDIR = flags.DEFINE_string("workdir", None, "folder of the sweep; without it nothing is saved")
 _RESUME = flags.DEFINE_boolean("resume", False, "go on with the sweep in --workdir")
 _EXACT = flags.DEFINE_boolean("exact", False, "run lanes one by one, bit for bit as single runs")
+_SHARE = flags.DEFINE_string("share", None, "I/N: run the I-th of N shares of the settings")
 _QUIET = flags.DEFINE_boolean("quiet", False, "show no progress")
 _JSON = flags.DEFINE_boolean("json", False, "print the results as one JSON object")
 
@@ -70,12 +78,18 @@ def main(argv: list[str]) -> Exit:
     is_scripted = mode == "simulate" and sweep.file.policy == "scripted"
     if is_scripted and base.town.shape.action_level == "primitive":
         raise UsageError("policy scripted acts at the option level; use random or idle")
+    workdir = Path(_WORKDIR.value).expanduser() if _WORKDIR.value else None
+    share, is_resumed = _share(len(sweep.settings)), _RESUME.value
+    if share is not None and workdir is not None:
+        workdir = share_folder(workdir, *share)
+        is_resumed = (workdir / PLAN).exists()
     plan = Plan(
         mode=mode,
         num_seeds=_SEEDS.value or sweep.file.seeds,
-        workdir=Path(_WORKDIR.value).expanduser() if _WORKDIR.value else None,
+        workdir=workdir,
         is_exact=_EXACT.value,
-        is_resumed=_RESUME.value,
+        is_resumed=is_resumed,
+        share=share or (0, 1),
     )
     for line in () if _QUIET.value else closing.notes(base.town):
         print(line, file=sys.stderr)
@@ -92,6 +106,21 @@ def main(argv: list[str]) -> Exit:
     if is_complete:
         return Exit.DONE
     return Exit.CHECK_FAILED if plan.workdir is None else Exit.STOPPED
+
+
+def _share(num_settings: int) -> tuple[int, int] | None:
+    """Returns which share is to be run, from 0, and of how many; None if the whole sweep is."""
+    if _SHARE.value is None:
+        return None
+    match = re.fullmatch(r"(\d+)/(\d+)", _SHARE.value)
+    share, number = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 1 <= share <= number:
+        raise UsageError(f"--share: {_SHARE.value!r} is not I/N with I in 1...N")
+    if number > num_settings:
+        raise UsageError(f"--share: {num_settings} setting(s) make {num_settings} share(s) at most")
+    if not _WORKDIR.value:
+        raise UsageError("--share needs --workdir")
+    return share - 1, number
 
 
 def _say(line: str) -> None:

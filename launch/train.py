@@ -9,9 +9,13 @@ the newest snapshot as if nothing had happened. --seeds N trains N seeds side by
 program, --stages OFF,C1 each of them at several social reward stages; they have logs of their own,
 train-<seed>.jsonl.
 
+Several processes, on one host or on many, share a run if each is started with the same command and
+--coordinator HOST:PORT --num-processes P --process-id I, or all of them by srun; --workdir is then
+on a file system that all of them see. docs/devices.md says what does not depend on their number.
+
 Status 0: done, or the goal of --until was reached; 1: interrupted without a --workdir; 3: stopped
 because the variance of the reward exploded; 4: stopped by numbers that are not finite; 75: stopped
-by a signal after a snapshot, --resume goes on.
+after a snapshot, by a signal or because another process was lost, --resume goes on.
 """
 
 import json
@@ -25,17 +29,23 @@ from absl import flags
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from launch.flags import Exit, UsageError, run, set_host_devices
-from townlet_jax.config import Town, load
+from jax.errors import JaxRuntimeError
+
+from launch.flags import Exit, UsageError, at_end, run, set_host_devices
+from townlet_jax.config import Town, dump, load
 from townlet_jax.config.town_params import REWARD_STAGES
 from townlet_jax.ops import closing
+from townlet_jax.ops.cluster import Cluster, Place, place_in_slurm, place_of
 from townlet_jax.ops.early_stop import Goal, Stop, parse_goal
+from townlet_jax.ops.peers import PeerError
 from townlet_jax.ops.training import Training, resume
 from townlet_jax.ops.training_log import log_files
 from townlet_jax.ops.training_plan import GOALS, Plan
 from townlet_jax.ops.training_progress import TrainingTicker
 from townlet_jax.snapshots import policies, store
 from townlet_jax.snapshots.errors import SnapshotError
+from townlet_jax.train import lanes, processes
+from townlet_jax.train.config import train_shape
 
 LATER = {
     "replay": "replay and mixed training come with the wave of data sets",
@@ -80,32 +90,87 @@ _STAGES = flags.DEFINE_list("stages", [], "social reward stages to compare, each
 _WORKDIR = flags.DEFINE_string("workdir", None, "folder of the run; if not given, nothing is saved")
 _RESUME = flags.DEFINE_boolean("resume", False, "go on from the newest snapshot of --workdir")
 _EVAL_TOWNS = flags.DEFINE_integer("eval_towns", 8, "towns of an evaluation; 0 = none", 0, 4096)
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "HOST:PORT of process 0, which uses the port after it as well"
+)
+_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "processes of the run", 2)
+_PROCESS_ID = flags.DEFINE_integer("process_id", None, "of this process, from 0", 0)
 _EVAL_DAYS = flags.DEFINE_integer("eval_days", 2, "days of an evaluation", 1, 1000)
 _QUIET = flags.DEFINE_boolean("quiet", False, "show no progress")
 _JSON = flags.DEFINE_boolean("json", False, "print the closing report as one JSON object")
 
 
 def main(argv: list[str]) -> Exit:
-    """Trains and says how it went."""
+    """Joins the other processes, if there are any, and trains."""
     del argv
     num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     set_host_devices(num_cores or 1)
+    try:
+        cluster = Cluster(_place(), _lost)
+    except PeerError as error:
+        raise UsageError(f"several processes: {error}") from None
+    if cluster.is_shared:
+        at_end(cluster.abandon)
+    try:
+        status = _run()
+    except JaxRuntimeError:
+        cluster.check_loss()
+        raise
+    cluster.leave()
+    return status
+
+
+def _run() -> Exit:
+    """Trains and says how it went."""
     town = _load()
     _check_mode(town)
     plan = _plan(town)
     restored = resume(town, plan) if _RESUME.value else None
+    _check_processes(town, plan, -1 if restored is None else restored.metadata.tick)
     with Training(town, plan, restored) as training:
-        for line in [*closing.notes(town), *(f"note: {note}" for note in training.notes())]:
-            print(line, file=sys.stderr)
+        if processes.is_first():
+            for line in [*closing.notes(town), *(f"note: {note}" for note in training.notes())]:
+                print(line, file=sys.stderr)
         stop = _train(training)
     report = training.report() | {"stop": stop.record()}
-    if _JSON.value:
+    if not processes.is_first():
+        pass
+    elif _JSON.value:
         print(json.dumps(report, indent=2))
     elif not _QUIET.value:
         _close(training, stop)
     if stop.reason == "signal" and plan.workdir is None:
         return Exit.CHECK_FAILED
     return Exit(stop.status or 0)
+
+
+def _place() -> Place | None:
+    """Returns the place of this process among several, None if it is alone."""
+    coordinator, number, own = _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value
+    if coordinator is None and number is None and own is None:
+        return place_in_slurm()
+    if coordinator is None or number is None or own is None:
+        raise UsageError("--coordinator, --num-processes and --process-id go together")
+    return place_of(coordinator, number, own)
+
+
+def _lost(how: str) -> int:
+    """Says that another process is lost; returns the exit status."""
+    saved = Path(_WORKDIR.value).expanduser() / policies.LAST if _WORKDIR.value else None
+    is_saved = saved is not None and saved.is_dir() and bool(store.steps(saved))
+    advice = "--resume goes on from the newest snapshot" if is_saved else "nothing was saved"
+    print(f"train.py: {how}, so that this process ends as well; {advice}", file=sys.stderr)
+    return Exit.STOPPED if is_saved else Exit.CHECK_FAILED
+
+
+def _check_processes(town: Town, plan: Plan, epoch: int) -> None:
+    """Refuses processes that cannot share a run; none of them writes before all are here."""
+    try:
+        lanes.most_devices(train_shape(town), len(plan.lanes))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if not processes.agree(f"{plan} {epoch} {dump(town.config)}"):
+        raise UsageError("the processes were started with different commands or files")
 
 
 def _load() -> Town:
@@ -208,23 +273,28 @@ def _train(training: Training) -> Stop:
         if is_stopping:
             raise KeyboardInterrupt
         is_stopping = True
-        print("stopping after this chunk; once more stops at once", file=sys.stderr)
+        if processes.is_first():
+            print("stopping after this chunk; once more stops at once", file=sys.stderr)
+
+    def is_to_stop() -> bool:
+        return processes.any_of(is_stopping)
 
     former = {number: signal.signal(number, heed) for number in (signal.SIGINT, signal.SIGTERM)}
     cadence = training.town.config.training.checkpoint_every
     saved, stop = -1, None
     try:
-        with TrainingTicker(training.num_updates, sys.stderr, _QUIET.value) as ticker:
+        is_quiet = _QUIET.value or not processes.is_first()
+        with TrainingTicker(training.num_updates, sys.stderr, is_quiet) as ticker:
             if training.epoch == 0 and training.save():
                 saved = 0
-            while stop is None and training.epoch < training.num_updates and not is_stopping:
+            while stop is None and training.epoch < training.num_updates and not is_to_stop():
                 before = training.epoch // cadence
                 stop = training.advance()
                 ticker.show(training.epoch, training.last)
                 is_last = training.epoch >= training.num_updates
                 if stop is None and (training.epoch // cadence > before or is_last):
                     saved = training.epoch if training.save() else saved
-                    if training.plan.eval_towns and not is_stopping:
+                    if training.plan.eval_towns and not is_to_stop():
                         stop = training.evaluate()
                         ticker.say(_evaluation(training))
         if stop is None and training.epoch < training.num_updates:

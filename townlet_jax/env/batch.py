@@ -1,7 +1,7 @@
 """Thousands of towns side by side: the only place with a town axis.
 
-Town i of a batch has seed `seed + i` and lives as it would alone. Towns are split over all devices;
-each device runs its share without talking to the others.
+Town i of a batch has seed `seed + i` and lives as it would alone. Towns are split over all devices
+of the process; each device runs its share without talking to the others.
 """
 
 import functools
@@ -163,8 +163,8 @@ def loop(live_one: Callable[..., Tree], num_devices: int, num_towns: int) -> Cal
 
 
 def most_devices(num_towns: int) -> int:
-    """Returns over how many devices the towns can be split evenly."""
-    return max(n for n in range(1, jax.device_count() + 1) if num_towns % n == 0)
+    """Returns over how many devices of this process the towns can be split evenly."""
+    return max(n for n in range(1, jax.local_device_count() + 1) if num_towns % n == 0)
 
 
 def compiler_options(num_towns: int = MANY_TOWNS) -> dict[str, str | bool]:
@@ -201,7 +201,7 @@ def _is_known(option: str, value: str | bool) -> bool:
 
 def _mesh(num_devices: int) -> Mesh:
     """A mesh with the one axis along which towns are split."""
-    return Mesh(np.array(jax.devices()[:num_devices]), ("towns",))
+    return Mesh(np.array(jax.local_devices()[:num_devices]), ("towns",))
 
 
 @functools.cache

@@ -39,6 +39,7 @@ class Plan:
       workdir: where results go, None = nowhere.
       is_exact: whether lanes run one by one.
       is_resumed: whether to go on with what is in `workdir`.
+      share: which of the settings to run: `(i, N)` is part i, from 0, of N equal ones.
     """
 
     mode: str
@@ -46,6 +47,7 @@ class Plan:
     workdir: Path | None = None
     is_exact: bool = False
     is_resumed: bool = False
+    share: tuple[int, int] = (0, 1)
 
 
 class SweepRun:
@@ -131,14 +133,14 @@ class SweepRun:
             chunk = self._chunk(lanes)
             if self._folder is not None:
                 self._folder.decide(chunk)
-        size = len(self._sweep.settings)
-        if chunk < size:
+        own = self._own
+        if chunk < len(own):
             self._say(
-                f"chunked: {size} settings, {chunk} per call, {-(-size // chunk)} calls "
+                f"chunked: {len(own)} settings, {chunk} per call, {-(-len(own) // chunk)} calls "
                 "of the same program"
             )
-        for start in range(0, size, chunk):
-            yield lanes, chunk, range(start, min(start + chunk, size))
+        for start in range(0, len(own), chunk):
+            yield lanes, chunk, own[start : start + chunk]
 
     def _part(
         self,
@@ -241,7 +243,7 @@ class SweepRun:
 
     def _chunk(self, lanes: Lanes) -> int:
         """Decides how many settings run in one call."""
-        size, seeds = len(self._sweep.settings), self._plan.num_seeds
+        size, seeds = len(self._own), self._plan.num_seeds
         unit = jax.device_count() // math.gcd(seeds, jax.device_count())
         # A single lane would be spread by its towns; with several devices there are two at least.
         least = 2 if seeds == 1 and jax.device_count() > 1 else 1
@@ -256,7 +258,7 @@ class SweepRun:
             most = min(size, max(1, limit // ticks))
         chunk = _even(size, most, unit)
         cap, split = self._cap(), jax.device_count() if jax.default_backend() == "cpu" else 1
-        call = call_of(range(min(chunk, size)), seeds, chunk, self._devices(chunk))
+        call = call_of(self._own[:chunk], seeds, chunk, self._devices(chunk))
         with CompileClock() as clock:
             needed = lanes.memory(call) * min(split, call.devices)
         self.compile_seconds += clock.seconds()
@@ -299,6 +301,12 @@ class SweepRun:
         return lambda line: self._say(f"part {index}: {line}")
 
     @property
+    def _own(self) -> range:
+        """Settings of this share, of each combination of sizes."""
+        size, (share, number) = len(self._sweep.settings), self._plan.share
+        return range(size * share // number, size * (share + 1) // number)
+
+    @property
     def about(self) -> dict[str, Any]:
         """Describes the sweep, for people and for plots."""
         file, plan = self._sweep.file, self._plan
@@ -316,11 +324,13 @@ class SweepRun:
         }
 
     def _tell_size(self) -> None:
+        share, shares = self._plan.share
         size, seeds, evaluate = self.num_settings, self._plan.num_seeds, self._sweep.file.evaluate
         self._say(
             f"{self._sweep.name}: {size} settings x {seeds} seeds, {size * seeds} lanes of "
             f"{evaluate.towns} town(s) and {evaluate.days} day(s), {jax.device_count()} device(s)"
             + (", one by one" if self._plan.is_exact else "")
+            + (f"; this is share {share + 1} of {shares}" if shares > 1 else "")
         )
         number = len(self._sweep.static)
         if number > 1:

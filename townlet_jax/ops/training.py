@@ -23,7 +23,7 @@ from townlet_jax.snapshots import learners, leaves, metadata, policies, store
 from townlet_jax.snapshots.errors import SnapshotError
 from townlet_jax.snapshots.loading import Restored
 from townlet_jax.snapshots.store import Store
-from townlet_jax.train import lanes
+from townlet_jax.train import lanes, processes
 from townlet_jax.train.config import train_params, train_shape, training_numbers
 from townlet_jax.train.evaluate import Mind, evaluate
 from townlet_jax.train.town_world import TownWorld
@@ -52,6 +52,7 @@ class Training:
         Raises:
           ConfigError: the configuration cannot be trained with.
           SnapshotError: `training.init_from` names no policy that fits.
+          ValueError: lanes or groups of towns cannot be split over the processes.
         """
         self.town, self.plan = town, plan
         self.shape = train_shape(town)
@@ -61,6 +62,9 @@ class Training:
         )
         self._world, self._numbers = TownWorld(town.shape), training_numbers(town)
         self._params = lanes.stack_params([self._lane_params(stage) for _, stage in plan.lanes])
+        self._given = lanes.place_numbers(
+            self.shape, len(plan.lanes), self._numbers, self._params
+        )
         rules = [StopRules(town.config.early_stop, plan.goal) for _ in plan.lanes]
         self.epoch = 0
         self.last: list[Record] = []
@@ -118,16 +122,14 @@ class Training:
         """
         with CompileClock() as clock:
             start = time.perf_counter()
-            learner, metrics = lanes.train(
-                self._world, self.shape, self._learner, self._numbers, self._params
-            )
-            self._learner, metrics = learner, jax.device_get(metrics)
+            learner, metrics = lanes.train(self._world, self.shape, self._learner, *self._given)
+            self._learner, metrics = learner, processes.to_host(metrics)
             compile_seconds = clock.seconds()
             seconds = time.perf_counter() - start - compile_seconds
         is_first = self.epoch == 0
         self.compile_seconds += compile_seconds
         self.run_seconds += seconds
-        is_finite = np.asarray(lanes.all_finite(learner.params))
+        is_finite = processes.to_host(lanes.all_finite(learner.params))
         stops = []
         self.last = []
         for lane, facts in enumerate(self._facts()):
@@ -150,7 +152,8 @@ class Training:
         """
         seeds = range(FIRST_EVALUATION_SEED, FIRST_EVALUATION_SEED + self.plan.eval_towns)
         stops, scores = [], []
-        nets = jax.device_get(self._learner.params)  # towns are spread otherwise than learners
+        # Towns are spread otherwise than learners, in each process for itself.
+        nets = processes.to_host(self._learner.params)
         for lane, (_, stage) in enumerate(self.plan.lanes):
             net = jax.tree.map(lambda x, lane=lane: x[lane], nets)
             seen = evaluate(
@@ -158,7 +161,8 @@ class Training:
                 shape=self.shape, params=net, stage=stage,
             )  # fmt: skip
             kpis = figures(self.town, "network", [seen]).by_town
-            scores.append({name: float(mean(x, (0, 1))) for name, x in kpis.items()})
+            found = processes.of_first(np.array([mean(x, (0, 1)) for x in kpis.values()]))
+            scores.append(dict(zip(kpis, found.tolist(), strict=True)))
             stop = self._rules[lane].evaluated(self.epoch, scores[-1])
             self._tell(lane, {"event": "evaluation", "epoch": self.epoch, **_known(scores[-1])})
             stops.append(self._noted(lane, stop))
@@ -175,6 +179,8 @@ class Training:
     def save(self, folder: str = policies.LAST) -> bool:
         """Saves the learners; if that fails, says so on stderr.
 
+        All processes of a run take part; the first one writes.
+
         Returns:
           Whether they are saved; True as well where nothing is to be.
 
@@ -187,14 +193,14 @@ class Training:
             log.sync()
         content = leaves.to_host(self._learner)
         about = learners.describe(self.town, content, self._record(), self._history)
-        try:
-            self._stores[folder].save(
-                self.epoch, leaves.writer(dump(self.town.config), content, about)
-            )
-        except OSError as error:
-            print(f"{self.plan.workdir}: snapshot was not saved: {error}", file=sys.stderr)
-            return False
-        return True
+        fill, is_saved = leaves.writer(dump(self.town.config), content, about), True
+        if processes.is_first():
+            try:
+                self._stores[folder].save(self.epoch, fill)
+            except OSError as error:
+                print(f"{self.plan.workdir}: snapshot was not saved: {error}", file=sys.stderr)
+                is_saved = False
+        return not processes.any_of(not is_saved)
 
     def end(self, stop: Stop) -> None:
         """Writes the last line of every log."""
@@ -265,7 +271,7 @@ class Training:
         ]
 
     def _open_logs(self) -> list[TrainingLog]:
-        if self.plan.log is None:
+        if self.plan.log is None or not processes.is_first():
             return []
         logs = []
         for name, offset in zip(self.plan.lane_names, self._offsets, strict=True):
@@ -283,7 +289,7 @@ class Training:
 
     def _open_stores(self) -> dict[str, Store]:
         workdir = self.plan.workdir
-        if workdir is None:
+        if workdir is None or not processes.is_first():
             return {}
         workdir.mkdir(parents=True, exist_ok=True)
         (workdir / "config.yaml").write_text(dump(self.town.config), encoding="utf-8")

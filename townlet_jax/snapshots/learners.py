@@ -14,7 +14,7 @@ from townlet_jax.snapshots.leaves import Leaves
 from townlet_jax.snapshots.loading import Restored
 from townlet_jax.snapshots.metadata import Metadata
 from townlet_jax.snapshots.policies import policy_hash
-from townlet_jax.train import lanes
+from townlet_jax.train import lanes, processes
 from townlet_jax.train.config import train_params, train_shape, training_numbers
 from townlet_jax.train.town_world import TownWorld
 from townlet_jax.train.types import LearnerState
@@ -96,7 +96,7 @@ def adopt(learner: LearnerState, content: Leaves) -> LearnerState:
         adopted = leaves.from_host(forms, given)
     except SnapshotError as error:
         raise SnapshotError(f"the policy does not fit: {error}") from None
-    placed = jax.tree.map(lambda new, old: jax.device_put(new, old.sharding), adopted, own)
+    placed = jax.tree.map(lambda new, old: processes.put(new, old.sharding), adopted, own)
     return learner.replace(**placed)
 
 

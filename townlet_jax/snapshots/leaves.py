@@ -11,6 +11,7 @@ import numpy as np
 from townlet_jax.snapshots import arrays, metadata, records
 from townlet_jax.snapshots.errors import SnapshotError
 from townlet_jax.snapshots.metadata import Metadata
+from townlet_jax.train import processes
 
 Leaves = dict[str, np.ndarray]
 Tree = TypeVar("Tree")
@@ -21,9 +22,9 @@ def to_host(tree: Any) -> Leaves:
 
     Returns:
       Arrays by name, each with the leading axis of the rows of a snapshot; random keys as their
-      uint32 data.
+      uint32 data. Where several processes share the tree, each of them gets all of it.
     """
-    plain = jax.device_get(jax.tree.map(_data, tree))
+    plain = processes.to_host(jax.tree.map(_data, tree))
     return {_name(path): x for path, x in jax.tree_util.tree_leaves_with_path(plain)}
 
 

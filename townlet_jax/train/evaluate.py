@@ -251,7 +251,7 @@ def _runner(stay: Stay, num_devices: int) -> Callable[..., tuple]:
 
     sharded = jax.shard_map(
         run,
-        mesh=Mesh(np.array(jax.devices()[:num_devices]), ("towns",)),
+        mesh=Mesh(np.array(jax.local_devices()[:num_devices]), ("towns",)),
         in_specs=(_TOWNS, _SHARED, _SHARED, _SHARED),
         out_specs=_TOWNS,
         check_vma=False,

@@ -18,6 +18,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from townlet_jax.env.batch import compiler_options
+from townlet_jax.train import processes
 from townlet_jax.train.config import TrainParams, TrainShape
 from townlet_jax.train.ppo import init_learner, train_chunk
 from townlet_jax.train.types import LearnerState, UpdateMetrics
@@ -43,9 +44,24 @@ def num_lanes(learner: LearnerState) -> int:
 
 
 def most_devices(shape: TrainShape, lanes: int) -> int:
-    """Returns over how many devices lanes, or the towns of a single lane, can be split evenly."""
+    """Returns over how many devices lanes, or the towns of a single lane, can be split evenly.
+
+    Every process gives as many of its devices as the others.
+
+    Raises:
+      ValueError: not even one device of each process can have a share; says what would fit.
+    """
     units = lanes if lanes > 1 else shape.num_groups
-    return max(n for n in range(1, jax.device_count() + 1) if units % n == 0)
+    num_processes = jax.process_count()
+    if units % num_processes:
+        name = "the number of lanes" if lanes > 1 else "ppo.minibatch_groups"
+        fitting = -(-units // num_processes) * num_processes
+        raise ValueError(
+            f"{name} is {units} and cannot be split over {num_processes} processes; the next that "
+            f"can is {fitting}"
+        )
+    counts = range(num_processes, jax.device_count() + 1, num_processes)
+    return max(n for n in counts if units % n == 0)
 
 
 def axes_of(numbers: Numbers, params: TrainParams) -> Axes:
@@ -168,8 +184,30 @@ def place(shape: TrainShape, learner: LearnerState) -> LearnerState:
     specs = _specs(learner, lanes, devices)
     devices_of_lanes = mesh(devices)
     return jax.tree.map(
-        lambda x, own: jax.device_put(x, NamedSharding(devices_of_lanes, own)), learner, specs
+        lambda x, own: processes.put(x, NamedSharding(devices_of_lanes, own)), learner, specs
     )
+
+
+def place_numbers(
+    shape: TrainShape, lanes: int, numbers: Numbers, params: TrainParams, axes: Axes | None = None
+) -> tuple[Numbers, TrainParams]:
+    """Puts numbers of L lanes on the devices of all processes, where `train` wants them.
+
+    Args:
+      shape: static sizes.
+      lanes: L.
+      numbers: of the world. params: of the learners. axes: as in `train`.
+    """
+    devices = most_devices(shape, lanes)
+    axes = axes_of(numbers, params) if axes is None else axes
+    given = (numbers, params)
+    is_spread = lanes == 1 and devices > 1
+    specs = jax.tree.map(lambda _: _SHARED, given) if is_spread else split(given, axes)
+    own = mesh(devices)
+    placed: tuple[Numbers, TrainParams] = jax.tree.map(
+        lambda x, spec: processes.put(x, NamedSharding(own, spec)), given, specs
+    )
+    return placed
 
 
 def train(
@@ -197,8 +235,23 @@ def train(
     """
     lanes = num_lanes(learner)
     axes = axes_of(numbers, params) if axes is None else axes
-    run = trainer(world, shape, lanes, most_devices(shape, lanes), axes, is_exact)
-    return run(learner, numbers, params)
+    devices = most_devices(shape, lanes)
+    given = (learner, numbers, params)
+    if jax.process_count() == 1:
+        return trainer(world, shape, lanes, devices, axes, is_exact)(*given)
+    run = _shared_trainer(world, shape, lanes, devices, axes, is_exact)
+    if not run:  # all processes compile at their own pace before any of them begins
+        program: Any = trainer(world, shape, lanes, devices, axes, is_exact)
+        run.append(program.lower(*given).compile())
+    processes.meet()
+    found: tuple[LearnerState, UpdateMetrics] = run[0](*given)
+    return found
+
+
+@functools.cache
+def _shared_trainer(*key: Any) -> list[Callable[..., Any]]:
+    """Returns the place of a compiled program, empty at first."""
+    return []
 
 
 @functools.cache
@@ -233,6 +286,8 @@ def trainer(
         specs = _specs(learner, lanes, devices)
         given = (numbers, params)
         many = jax.vmap(one, in_axes=(0, in_axes(given, axes)))
+        if lanes == 1 or is_exact:
+            many = functools.partial(_only, one, axes)
         if is_exact and lanes > 1:
             many = one_by_one(many, (*(True for _ in jax.tree.leaves(learner)), *axes))
         placed = jax.tree.map(lambda _: _SHARED, given) if is_spread else split(given, axes)
@@ -247,6 +302,20 @@ def trainer(
         return spread(learner, given)
 
     return jax.jit(all_lanes, donate_argnums=0, compiler_options=compiler_options())
+
+
+def _only(
+    one: Callable[..., Tree],
+    axes: Axes,
+    learner: LearnerState,
+    given: tuple[Numbers, TrainParams],
+) -> Tree:
+    """Calls a function of one lane for the only one there is, without an axis of lanes."""
+    leaves, structure = jax.tree.flatten(given)
+    own = [x[0] if has_axis else x for x, has_axis in zip(leaves, axes, strict=True)]
+    found = one(jax.tree.map(lambda x: x[0], learner), jax.tree.unflatten(structure, own))
+    single: Tree = jax.tree.map(lambda x: x[None], found)
+    return single
 
 
 def all_finite(params: Any) -> jax.Array:
@@ -269,8 +338,12 @@ def _specs(learner: LearnerState, lanes: int, devices: int) -> Any:
 
 
 def mesh(devices: int) -> Mesh:
-    """Returns the devices over which lanes are split."""
-    return Mesh(np.array(jax.devices()[:devices]), (AXIS,))
+    """Returns the devices over which lanes or towns are split, equally many of each process."""
+    each = devices // jax.process_count()
+    by_process: dict[int, list[jax.Device]] = {}
+    for device in jax.devices():
+        by_process.setdefault(device.process_index, []).append(device)
+    return Mesh(np.array([own[:each] for own in by_process.values()]).ravel(), (AXIS,))
 
 
 @functools.cache

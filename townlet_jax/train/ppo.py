@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from townlet_jax.masked import NEVER
+from townlet_jax.masked import NEVER, computed_once
 from townlet_jax.train import sums, values
 from townlet_jax.train.config import TrainParams, TrainShape
 from townlet_jax.train.gae import gae
@@ -100,6 +100,8 @@ def train_update(
     sample, stats, facts = _prepare(shape, learner, found, params, axis_name)
     key = jax.random.fold_in(jax.random.fold_in(learner.key, ORDER), learner.num_updates)
     fit = Fit(params=learner.params, opt_state=learner.opt_state, is_stopped=jnp.bool_(False))
+    # Kept apart, or what is learned from would be computed otherwise on one device than on several.
+    fit, sample = computed_once((fit, sample))
     fit, steps = update(
         shape, fit, sample, key, now.learning_rate, now.entropy_coef, params, axis_name
     )

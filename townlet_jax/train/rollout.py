@@ -9,7 +9,7 @@ from flax import struct
 
 from townlet_jax.masked import rounded
 from townlet_jax.nets import categorical
-from townlet_jax.train import values
+from townlet_jax.train import sums, values
 from townlet_jax.train.config import TrainParams, TrainShape
 from townlet_jax.train.network import run_network
 from townlet_jax.train.option import REST, Window, window
@@ -169,13 +169,32 @@ def _think(
     seen: Seen,
     value_scale: tuple[jax.Array, jax.Array],
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Runs the network on one decision: hidden state, log-probabilities, value of the reward."""
-    sequence = jax.tree.map(lambda x: x[None], seen)
-    hidden, log_probs, value = run_network(
-        shape, params, now.hidden, sequence, now.is_first[None]
-    )
+    """Runs the network on one decision: hidden state, log-probabilities, value of the reward.
+
+    Groups of towns are taken in turn, as in `update`, so that what a group decides does not depend
+    on how many others are on its device.
+    """
+    given = (now.hidden, jax.tree.map(lambda x: x[None], seen), now.is_first[None])
+    axes = (0, jax.tree.map(lambda _: 1, seen), 1)
+
+    def deal(x: jax.Array, axis: int) -> jax.Array:  # [..., M, ...] -> [G, ..., M/G, ...]
+        size = x.shape[axis] // shape.num_groups
+        x = x.reshape(*x.shape[:axis], shape.num_groups, size, *x.shape[axis + 1 :])
+        return jnp.moveaxis(x, axis, 0)
+
+    def gather(x: jax.Array) -> jax.Array:  # [G, M/G, ...] -> [M, ...]
+        return x.reshape(-1, *x.shape[2:])
+
+    def think(
+        net: Any, group: tuple[jax.Array, Seen, jax.Array]
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+        hidden, log_probs, value = run_network(shape, net, *group)
+        return hidden, log_probs[0], value[0]
+
+    found = sums.block_by_block(think, params, jax.tree.map(deal, given, axes))
+    hidden, log_probs, value = jax.tree.map(gather, found)
     mean, deviation = value_scale
-    return hidden, log_probs[0], mean + rounded(deviation * value[0])
+    return hidden, log_probs, mean + rounded(deviation * value)
 
 
 def _count(

@@ -6,11 +6,14 @@ added in their order, by every device alike.
 
 import functools
 import operator
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+
+from townlet_jax.masked import computed_once
 
 Tree = TypeVar("Tree")
 
@@ -34,6 +37,38 @@ def over_blocks(parts: Tree, axis_name: str | None) -> Tree:
     return jax.tree.map(add, parts)
 
 
+def block_by_block(call: Callable[[Any, Any], Tree], shared: Any, blocks: Any) -> Tree:
+    """Calls a function for one block after the other, each on its own.
+
+    Then a block is computed in the same way wherever it lives, and with how many others. The length
+    of the loop is kept from the compiler, which would dissolve one of a single block.
+
+    Args:
+      call: `(shared, block) -> result`.
+      shared: what all blocks are given.
+      blocks: leaves `[G, ...]`, those that live on this device.
+
+    Returns:
+      The results, leaves `[G, ...]`.
+    """
+    number = jax.tree.leaves(blocks)[0].shape[0]
+
+    def one(index: jax.Array) -> Tree:
+        own = jax.tree.map(lambda x: lax.dynamic_index_in_dim(x, index, keepdims=False), blocks)
+        return computed_once(call(*computed_once((shared, own))))
+
+    def body(index: jax.Array, found: Tree) -> Tree:
+        put: Tree = jax.tree.map(
+            lambda all, new: lax.dynamic_update_index_in_dim(all, new, index, 0), found, one(index)
+        )
+        return put
+
+    forms = jax.eval_shape(one, jnp.int32(0))
+    empty: Tree = jax.tree.map(lambda x: jnp.zeros((number, *x.shape), x.dtype), forms)
+    found: Tree = lax.fori_loop(0, computed_once(jnp.int32(number)), body, empty)
+    return found
+
+
 def over_towns(x: jax.Array, num_blocks: int, axis_name: str | None, axis: int = 0) -> jax.Array:
     """Adds everything up, block by block.
 
@@ -48,7 +83,8 @@ def over_towns(x: jax.Array, num_blocks: int, axis_name: str | None, axis: int =
     """
     is_float = jnp.issubdtype(x.dtype, jnp.floating)
     dtype = x.dtype if is_float else jnp.int32
-    x = jnp.moveaxis(x, axis, 0).reshape(num_blocks, -1)
+    # Kept apart, or sums of parts of a town would be taken in another order.
+    x = computed_once(jnp.moveaxis(x, axis, 0).reshape(num_blocks, -1))
     return over_blocks(jnp.sum(x, axis=1, dtype=dtype), axis_name)
 
 

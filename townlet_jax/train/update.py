@@ -132,12 +132,8 @@ def _step(
         loss = losses.ppo_loss(total, per_decision, per_row, entropy_coef, params)
         return loss, total | {"loss": loss}
 
-    # One group after the other, each on its own: then a group is computed in the same way wherever
-    # it lives, and with how many others.
     gradient_of = jax.grad(loss_of, has_aux=True)
-    given = jax.lax.map(
-        lambda g: computed_once(gradient_of(*computed_once((fit.params, g)))), batch
-    )
+    given = sums.block_by_block(gradient_of, fit.params, batch)
     gradient, total = computed_once(sums.over_blocks(given, axis_name))
 
     norm = jnp.sqrt(sum(jnp.sum(jnp.square(g)) for g in jax.tree.leaves(gradient)))
