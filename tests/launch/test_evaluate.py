@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.launch.scripts import launch
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = [sys.executable, "launch/evaluate.py"]
 TINY = "configs/tiny.yaml"
@@ -74,8 +76,8 @@ def run(command: list[str], environ: dict[str, str]) -> subprocess.CompletedProc
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else "",
 )
-def test_bad_input_is_one_line(environ, args: list[str], reason: str) -> None:
-    result = start(environ, *args)
+def test_bad_input_is_one_line(args: list[str], reason: str) -> None:
+    result = launch("evaluate", *args)
     assert (result.returncode, result.stdout) == (2, "")
     assert reason in result.stderr
     assert len(result.stderr.splitlines()) == 1

@@ -1,12 +1,11 @@
 """`manage_phase_c`: edits, dry runs, checks; bad usage is one line."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.launch.scripts import launch
 from townlet_jax.config import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,11 +21,7 @@ report: No drift in 12 cycles.
 
 
 def start(*args: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "launch/manage_phase_c.py", *map(str, args)]
-    environ = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=120, env=environ
-    )
+    return launch("manage_phase_c", *args)
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.launch.scripts import launch
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -55,7 +57,7 @@ _MOMENTS = [(1, "40", 100), (3, "20", 200), (5, "00", 300)]
     ],
 )
 def test_bad_input_is_one_line(args: list[str], reason: str) -> None:
-    result = start(*args)
+    result = launch("play", *args)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("play.py: ") and reason in result.stderr
     assert len(result.stderr.splitlines()) == 1

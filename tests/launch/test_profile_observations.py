@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.launch.scripts import launch
+
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "configs/town.yaml"
 
@@ -72,7 +74,7 @@ def test_costs() -> None:
     ],
 )
 def test_bad_input_is_one_line(args: list[str], reason: str) -> None:
-    result = start(*args)
+    result = launch("profile_observations", *args)
     assert (result.returncode, result.stdout) == (2, "")
     assert reason in result.stderr
     assert len(result.stderr.splitlines()) == 1

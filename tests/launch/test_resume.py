@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.launch.scripts import launch
 from townlet_jax.snapshots import store
 
 ROOT = Path(__file__).parents[2]
@@ -42,8 +43,8 @@ def report(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
         (["--resume", "--snapshot-dir", "no/such"], 2, "no/such: no such folder of snapshots"),
     ],
 )
-def test_bad_input_is_one_line(environ, tmp_path, args, status, reason) -> None:
-    done = start(environ, *(arg.format(empty=tmp_path) for arg in args))
+def test_bad_input_is_one_line(tmp_path, args, status, reason) -> None:
+    done = launch("run_simulation", TINY, *(arg.format(empty=tmp_path) for arg in args))
     assert (done.returncode, done.stdout) == (status, "")
     assert reason in done.stderr and len(done.stderr.splitlines()) == 1
 

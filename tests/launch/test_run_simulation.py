@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.launch.scripts import launch
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = [sys.executable, "launch/run_simulation.py"]
 TINY = "configs/tiny.yaml"
@@ -44,8 +46,8 @@ def start(environ: dict[str, str], *args: str) -> subprocess.CompletedProcess[st
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else "",
 )
-def test_bad_input_is_one_line(environ, args: list[str], reason: str) -> None:
-    result = start(environ, *args)
+def test_bad_input_is_one_line(args: list[str], reason: str) -> None:
+    result = launch("run_simulation", *args)
     assert (result.returncode, result.stdout) == (2, "")
     assert reason in result.stderr
     assert len(result.stderr.splitlines()) == 1

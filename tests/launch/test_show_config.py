@@ -1,29 +1,17 @@
 """`show_config`: the output is a configuration of its own; bad input is one line."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.launch.scripts import launch
 from townlet_jax.config import load
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def start(*args: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "launch/show_config.py", *args]
-    environ = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=120, env=environ
-    )
 
 
 def test_output_gives_the_same_town(tmp_path: Path) -> None:
     path = tmp_path / "out.yaml"
     override = "queue_fairness.cooldown_ticks=30"
-    result = start("configs/tiny.yaml", "--set", override, "--output", str(path))
+    result = launch("show_config", "configs/tiny.yaml", "--set", override, "--output", str(path))
     assert (result.returncode, result.stdout) == (0, f"wrote {path}\n")
     assert all(line.startswith("note: ") for line in result.stderr.splitlines())
     shown, asked = load(path), load("configs/tiny.yaml", [override])
@@ -40,7 +28,7 @@ def test_output_gives_the_same_town(tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_one_line(args: list[str], reason: str) -> None:
-    result = start(*args)
+    result = launch("show_config", *args)
     assert (result.returncode, result.stdout) == (2, "")
     assert reason in result.stderr
     assert len(result.stderr.splitlines()) == 1

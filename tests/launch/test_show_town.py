@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.launch.scripts import launch
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -43,7 +45,7 @@ def test_queue_is_shown(tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_one_line(args: list[str], reason: str) -> None:
-    result = start(*args)
+    result = launch("show_town", *args)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("show_town.py: ") and reason in result.stderr
     assert len(result.stderr.splitlines()) == 1

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.launch.scripts import launch
+
 ROOT = Path(__file__).parents[2]
 TINY = "configs/tiny.yaml"
 SCRIPT = [sys.executable, "launch/sweep.py"]
@@ -72,7 +74,7 @@ def write(tmp_path):
     ],
 )
 def test_bad_input_is_one_line(write, text, reason) -> None:
-    assert reason in refused(run("sweep", TINY, "--sweep", write(text)))
+    assert reason in refused(launch("sweep", TINY, "--sweep", write(text)))
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.launch.scripts import launch
 from townlet_jax.ops.training_log import read_log
 from townlet_jax.snapshots import store
 
@@ -42,7 +43,7 @@ def train(*args: object, script: str = "launch/train.py") -> subprocess.Complete
     ],
 )
 def test_bad_input_is_one_line(args, reason) -> None:
-    done = train(*args)
+    done = launch("train", *args)
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert reason in done.stderr and len(done.stderr.splitlines()) == 1
 
