@@ -1,7 +1,6 @@
 """Calibration of the day's figures in the standard town: six days of eight seeds, side by side."""
 
 import functools
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -22,13 +21,23 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kpi_calibration")]
 
 CONFIG = "configs/town.yaml"
 FIRST_SEED, NUM_TOWNS, NUM_DAYS = 1, 8, 6
-MODIFIERS = "features.relationship_modifiers=true"
+C1 = "features.stages.social_rewards=C1"
 
 
 def speechless(key, view, state, mask, params, layout):
     """The scripted residents without a word."""
     option = scripted(key, view, state, mask, params, layout)
     return jnp.where(option == Option.SOCIALISE, Option.REST, option)
+
+
+CASES = {
+    "scripted": (scripted,),
+    "coloured": (scripted, "features.relationship_modifiers=true"),
+    "speechless": (speechless,),
+    "idle": (POLICIES["idle"],),
+    "random": (POLICIES["random"],),
+}
+"""Who decides, and how the town is changed."""
 
 
 class Lives(struct.PyTreeNode):
@@ -39,47 +48,65 @@ class Lives(struct.PyTreeNode):
     earned: jax.Array
 
 
-@functools.cache
-def runner(policy: str) -> Callable[..., Lives]:
-    """Compiles a policy; it may be one that only this file knows."""
+def live_one(lives, mind, params, layout):
+    """Lives a tick under policy number `mind`."""
+
+    def chosen(*town):
+        return jax.lax.switch(mind, [policy for policy, *_ in CASES.values()], *town)
+
     shape = load(CONFIG).shape
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(POLICIES, "chosen", chosen)
+        towns, events = batch.live(shape, "chosen", lives.towns, params, layout)
+    rewards, made = reward(lives.rewards, towns.state, events, params)
+    earned = lives.earned + jnp.sum(made.breakdown[:, Term.SOCIAL_C1])
+    return Lives(towns, rewards, earned)
 
-    def live_one(lives, params, layout):
-        towns, events = batch.live(shape, policy, lives.towns, params, layout)
-        rewards, made = reward(lives.rewards, towns.state, events, params)
-        earned = lives.earned + jnp.sum(made.breakdown[:, Term.SOCIAL_C1])
-        return Lives(towns, rewards, earned)
 
-    return batch.loop(live_one, 1, NUM_TOWNS)
+def figures(lives, params):
+    """Returns the figures of the day that ended, and whether too many ties were lost."""
+    state = lives.towns.state
+    alert = churn_alert(state.metrics, state.relationships, params.relationships)
+    return day_kpi(state.metrics, state.relationships, params), alert
 
 
 @functools.cache
-def lived(policy: str, *overrides: str) -> dict[str, np.ndarray]:
-    """Runs the days; returns `[day, seed]` by figure, and what chats earned, `[seed]`."""
-    town = load(CONFIG, ["features.stages.social_rewards=C1", *overrides])
-    towns = batch.start(town, FIRST_SEED, NUM_TOWNS)
-    rewards = jax.tree.map(lambda x: jnp.stack([x] * NUM_TOWNS), empty_rewards(town.shape))
-    lives, days = Lives(towns, rewards, jnp.zeros(NUM_TOWNS)), []
-    for _ in range(NUM_DAYS):
-        ticks = jnp.int32(town.params.time.ticks_per_day)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setitem(POLICIES, "speechless", speechless)
-            lives = runner(policy)(lives, ticks, town.params, town.layout)
-        state = lives.towns.state
-        figures = jax.vmap(day_kpi, (0, 0, None))(state.metrics, state.relationships, town.params)
-        alert = jax.vmap(churn_alert, (0, 0, None))(
-            state.metrics, state.relationships, town.params.relationships
+def all_lives() -> dict[str, dict[str, np.ndarray]]:
+    """Lives all cases in one program; returns by case what `lived` does."""
+    settings = [load(CONFIG, [C1, *overrides]) for _, *overrides in CASES.values()]
+    numbers = [(town.params, town.layout) for town in settings]
+    params, layout = jax.tree.map(lambda *leaves: jnp.stack(leaves), *numbers)
+    one = Lives(batch.start(settings[0], FIRST_SEED, NUM_TOWNS), empty_rewards(settings[0].shape),
+                jnp.zeros(NUM_TOWNS))  # fmt: skip
+    one = one.replace(rewards=jax.tree.map(lambda x: jnp.stack([x] * NUM_TOWNS), one.rewards))
+    lives = jax.tree.map(lambda x: jnp.stack([x] * len(CASES)), one)
+    of_seeds = jax.vmap(live_one, (0, None, None, None))
+    of_cases = jax.vmap(of_seeds)
+    minds, ticks = jnp.arange(len(CASES)), jnp.int32(settings[0].params.time.ticks_per_day)
+
+    @functools.partial(jax.jit, compiler_options=batch.compiler_options(1))
+    def day(lives, params, layout, ticks):
+        lives = jax.lax.fori_loop(
+            0, ticks, lambda _, now: of_cases(now, minds, params, layout), lives
         )
-        days.append(jax.device_get((figures, alert)))
-    found = {
-        name: np.stack([getattr(figures, name) for figures, _ in days])
+        return lives, jax.vmap(jax.vmap(figures, (0, None)))(lives, params)
+
+    days = []
+    for _ in range(NUM_DAYS):
+        lives, found = day(lives, params, layout, ticks)
+        days.append(jax.device_get(found))
+    kpi = {
+        name: np.stack([getattr(figures, name) for figures, _ in days], axis=1)
         for name in days[0][0].__dataclass_fields__
-    }
-    return {
-        **found,
-        "alert": np.stack([alert for _, alert in days]),
-        "c1": np.asarray(lives.earned),
-    }
+    }  # [case, day, seed]
+    kpi["alert"] = np.stack([alert for _, alert in days], axis=1)
+    kpi["c1"] = np.asarray(lives.earned)
+    return {case: {name: x[i] for name, x in kpi.items()} for i, case in enumerate(CASES)}
+
+
+def lived(case: str) -> dict[str, np.ndarray]:
+    """Returns `[day, seed]` by figure, and what chats earned, `[seed]`."""
+    return all_lives()[case]
 
 
 def test_cal_5_coverage_needs_chats():
@@ -101,7 +128,7 @@ def test_cal_8_the_script_knows_its_mind():
 
 
 def test_cal_10_modifiers_change_little():
-    plain, coloured = lived("scripted"), lived("scripted", MODIFIERS)
+    plain, coloured = lived("scripted"), lived("coloured")
     for name in ("relationship_coverage", "chats_per_resident"):
         assert coloured[name].mean() == pytest.approx(plain[name].mean(), rel=0.10), name
     assert coloured["c1"].mean() == pytest.approx(plain["c1"].mean(), rel=0.10)

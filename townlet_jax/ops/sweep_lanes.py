@@ -23,7 +23,7 @@ from townlet_jax.snapshots.store import Step, Store, newest, steps
 from townlet_jax.train import lanes
 from townlet_jax.train.config import train_shape
 from townlet_jax.train.evaluate import Mind, Stay
-from townlet_jax.train.evaluate_lanes import LaneNotes, Ties, evaluate_lanes, evaluator
+from townlet_jax.train.evaluate_lanes import Ending, LaneNotes, evaluate_lanes, evaluator
 from townlet_jax.train.stacking import Stack
 from townlet_jax.train.town_world import TownWorld
 from townlet_jax.train.types import LearnerState
@@ -237,7 +237,7 @@ class Run:
                 self.lanes.stay, jnp.asarray(seeds), self._nets, numbers, params,
                 self.lanes.life.axes, self.lanes.is_exact,
             )  # fmt: skip
-            diary, ties = jax.device_get(found)
+            diary, ending = jax.device_get(found)
             self._took(clock, began)
         flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), diary)
         stay = self.lanes.stay
@@ -247,7 +247,7 @@ class Run:
         kpis = figures(self.lanes.town, self.lanes.policy, [notes]).by_town
         size = len(self.call.seeds)
         columns = {f"kpi.{name}": mean(x[0].reshape(size, -1), 1) for name, x in kpis.items()}
-        columns |= _ties(ties)
+        columns |= _ties(ending) | _queues(ending, stay.num_days, self.lanes.town.shape.num_agents)
         lived = np.asarray(diary.living, np.int64).reshape(size, -1).sum(axis=1)
         return [self._row(lane, columns, int(lived[lane])) for lane in range(size)]
 
@@ -358,15 +358,24 @@ def _is_term(name: str) -> bool:
     return name.startswith("reward.") and name.endswith("_mean")
 
 
-def _ties(ties: Ties) -> dict[str, np.ndarray]:
+def _ties(ending: Ending) -> dict[str, np.ndarray]:
     """Returns ties per town and their mean strength by lane."""
-    number = np.asarray(ties.number, np.float64)
+    number = np.asarray(ending.num_ties, np.float64)
     cases = number.sum(axis=1)
     columns = {"ties.number": number.mean(axis=1)}
     for name in ("trust", "familiarity", "rivalry"):
-        total = np.asarray(getattr(ties, name), np.float64).sum(axis=1)
+        total = np.asarray(getattr(ending, name), np.float64).sum(axis=1)
         columns[f"ties.{name}"] = np.where(cases > 0, total / np.maximum(cases, 1), np.nan)
     return columns
+
+
+def _queues(ending: Ending, num_days: int, num_agents: int) -> dict[str, np.ndarray]:
+    """Returns the wait of a slot on the last day [tick], and events per town and day."""
+    waits = np.asarray(ending.wait_ticks, np.float64).mean(axis=1) / num_agents
+    events = np.asarray(ending.queue_events, np.float64).mean(axis=1) / num_days  # [L, 3]
+    names = ("refusals", "ghost_steps", "rotations")
+    columns = {f"queues.{name}_per_day": events[:, i] for i, name in enumerate(names)}
+    return {"queues.wait_ticks": waits, **columns}
 
 
 def _plain(value: Any) -> float | None:

@@ -22,8 +22,8 @@ from townlet_jax.ops.sweep_results import estimates, table
 from townlet_jax.ops.sweep_table import short, spoken
 
 FIGURES = (
-    "kpi.self_sufficiency", "kpi.relationship_coverage", "kpi.conflicts_per_day",
-    "kpi.reward.total", "ties.trust", "ties.rivalry",
+    "kpi.self_sufficiency", "kpi.relationship_coverage", "kpi.reward.total",
+    "kpi.conflicts_per_day", "queues.wait_ticks", "ties.rivalry",
 )  # fmt: skip
 """What is drawn if nothing else is asked for."""
 MAX_PAIRS = 6

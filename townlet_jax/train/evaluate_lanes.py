@@ -11,7 +11,7 @@ from jax.sharding import PartitionSpec
 
 from townlet_jax.env.batch import compiler_options, most_devices
 from townlet_jax.env.core import TownNumbers
-from townlet_jax.state import Relationships
+from townlet_jax.state import TownState
 from townlet_jax.train import lanes
 from townlet_jax.train.config import TrainParams
 from townlet_jax.train.evaluate import Diary, Stay, live
@@ -35,18 +35,22 @@ class LaneNotes:
     window: int
 
 
-class Ties(struct.PyTreeNode):
-    """Ties of towns at the end, `[...]` of towns.
+class Ending(struct.PyTreeNode):
+    """Ties and queues of towns at the end, `[...]` of towns.
 
     Attributes:
-      number: int32, directed ties.
+      num_ties: int32, directed ties.
       trust, familiarity, rivalry: float32, sums over ties.
+      wait_ticks: int32 [tick] that residents waited on the last day, all together.
+      queue_events: int32 `[..., 3]`, as `Queues.totals`.
     """
 
-    number: jax.Array
+    num_ties: jax.Array
     trust: jax.Array
     familiarity: jax.Array
     rivalry: jax.Array
+    wait_ticks: jax.Array
+    queue_events: jax.Array
 
 
 def evaluate_lanes(
@@ -57,7 +61,7 @@ def evaluate_lanes(
     params: TrainParams,
     axes: Axes,
     is_exact: bool = False,
-) -> tuple[Diary, Ties]:
+) -> tuple[Diary, Ending]:
     """Lets the policies of L lanes live in fresh towns, E for each lane.
 
     Args:
@@ -69,7 +73,7 @@ def evaluate_lanes(
       is_exact: whether lanes run in turn on each device and equal single runs bit for bit.
 
     Returns:
-      Diaries and ties, `[L, E, ...]`.
+      Diaries and endings, `[L, E, ...]`.
     """
     num_lanes = seeds.shape[0]
     run = evaluator(stay, num_lanes, most_devices(num_lanes), axes, is_exact)
@@ -84,13 +88,13 @@ def evaluator(
 
     def one(
         seeds: jax.Array, nets: Any, given: tuple[TownNumbers, TrainParams]
-    ) -> tuple[Diary, Ties]:
+    ) -> tuple[Diary, Ending]:
         diary, last, _ = live(stay, seeds, nets, *given)
-        return diary, jax.vmap(_count)(last.relationships)
+        return diary, jax.vmap(_ending)(last)
 
     def all_lanes(
         seeds: jax.Array, nets: Any, numbers: TownNumbers, params: TrainParams
-    ) -> tuple[Diary, Ties]:
+    ) -> tuple[Diary, Ending]:
         given = (numbers, params)
         many = jax.vmap(one, in_axes=(0, 0, lanes.in_axes(given, axes)))
         if is_exact and num_lanes > 1:
@@ -107,11 +111,14 @@ def evaluator(
     return jax.jit(all_lanes, compiler_options=compiler_options())
 
 
-def _count(ties: Relationships) -> Ties:
-    """Adds up the ties of one town."""
-    return Ties(
-        number=jnp.sum(ties.is_tie, dtype=jnp.int32),
+def _ending(town: TownState) -> Ending:
+    """Adds up the ties and waits of one town."""
+    ties = town.relationships
+    return Ending(
+        num_ties=jnp.sum(ties.is_tie, dtype=jnp.int32),
         trust=jnp.sum(ties.trust),
         familiarity=jnp.sum(ties.familiarity),
         rivalry=jnp.sum(ties.rivalry),
+        wait_ticks=jnp.sum(town.queues.waited_today_ticks, dtype=jnp.int32),
+        queue_events=town.queues.totals,
     )
