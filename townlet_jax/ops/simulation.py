@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
+from townlet_jax.config.params import TownParams
 from townlet_jax.config.town import Town
 from townlet_jax.env import batch
 from townlet_jax.ops.events import Record, decode
@@ -16,8 +16,8 @@ from townlet_jax.ops.labels import labels
 from townlet_jax.ops.stopwatch import CompileClock
 from townlet_jax.ops.summary import Run, summarise
 from townlet_jax.snapshots.towns import RestoredTowns
-from townlet_jax.state import TownState
-from townlet_jax.town.metrics import churn_alert, day_kpi, kpi
+from townlet_jax.state import Metrics, Relationships, TownState
+from townlet_jax.town.metrics import DayKpi, Kpi, churn_alert, day_kpi, kpi
 
 CHUNK = 360
 """Most ticks between two looks at the clock, at signals and at what happened."""
@@ -71,8 +71,7 @@ class Simulation:
                 self.num_ticks = self._num_earlier_ticks = restored.metadata.run["num_ticks"]
             self.compile_seconds += clock.seconds()
         is_copied = listener is not None and num_towns > 1
-        first = jax.tree.map(lambda x: jnp.copy(x[:1]), self._towns)
-        self._copy = batch.place(first) if is_copied else None
+        self._copy = batch.place(_first(self._towns)) if is_copied else None
 
     @property
     def towns(self) -> batch.Towns:
@@ -112,12 +111,7 @@ class Simulation:
     def close_day(self) -> None:
         """Notes the figures of the day that has just ended, for the report."""
         params, state = self._town.params, self._towns.state
-        figures = jax.vmap(day_kpi, in_axes=(0, 0, None))(
-            state.metrics, state.relationships, params
-        )
-        alerts = jax.vmap(churn_alert, in_axes=(0, 0, None))(
-            state.metrics, state.relationships, params.relationships
-        )
+        figures, alerts = _day_figures(state.metrics, state.relationships, params)
         day = self.num_ticks // int(params.time.ticks_per_day) - 1
         seen = jax.device_get((figures, state.metrics.last_day, alerts))
         self._days.append(day_record(self._town, day, *seen))
@@ -140,7 +134,7 @@ class Simulation:
             run_seconds=self.run_seconds,
             compile_seconds=self.compile_seconds,
         )
-        figures = jax.vmap(kpi, in_axes=(0, None))(self._towns.state, self._town.params)
+        figures = _figures(self._towns.state, self._town.params)
         report = summarise(self._town, towns, jax.device_get(figures), run)
         if has_days:
             report["kpi_days"] = self._days
@@ -174,3 +168,27 @@ def chunks(limit: int, *periods: int | None, num_towns: int = 1, done: int = 0) 
         length = min(longest, limit - done, *ends)
         yield length
         done += length
+
+
+@jax.jit
+def _first(towns: batch.Towns) -> batch.Towns:
+    first: batch.Towns = jax.tree.map(lambda x: x[:1], towns)
+    return first
+
+
+@jax.jit
+def _figures(towns: TownState, params: TownParams) -> Kpi:
+    return jax.vmap(kpi, in_axes=(0, None))(towns, params)
+
+
+@jax.jit
+def _day_figures(
+    metrics: Metrics, relationships: Relationships, params: TownParams
+) -> tuple[DayKpi, jax.Array]:
+    """Returns the figures of the day that has just ended, and whether too many ties were lost."""
+    alerts = jax.vmap(churn_alert, in_axes=(0, 0, None))
+    figures = jax.vmap(day_kpi, in_axes=(0, 0, None))
+    return (
+        figures(metrics, relationships, params),
+        alerts(metrics, relationships, params.relationships),
+    )
