@@ -69,8 +69,10 @@ def forms(town: Town, num_towns: int) -> Towns:
 
 def place(towns: Towns) -> Towns:
     """Splits towns `[E, ...]` over devices as `advance` returns them, or it would compile again."""
-    num_towns = towns.state.clock.tick.shape[0]
-    return jax.device_put(towns, NamedSharding(_mesh(most_devices(num_towns)), _TOWNS))
+    num_devices = most_devices(towns.state.clock.tick.shape[0])
+    if num_devices == 1:
+        return jax.device_put(towns, NamedSharding(_mesh(1), _TOWNS))
+    return _placer(num_devices)(towns)
 
 
 def advance(town: Town, policy: str, towns: Towns, num_ticks: int) -> Towns:
@@ -199,6 +201,12 @@ def _is_known(option: str, value: str | bool) -> bool:
     return True
 
 
+@functools.cache
+def _placer(num_devices: int) -> Callable[[Towns], Towns]:
+    # One program; `device_put` compiles one for the slices of every other array.
+    return jax.jit(lambda towns: towns, out_shardings=NamedSharding(_mesh(num_devices), _TOWNS))
+
+
 def _mesh(num_devices: int) -> Mesh:
     """A mesh with the one axis along which towns are split."""
     return Mesh(np.array(jax.local_devices()[:num_devices]), ("towns",))
@@ -231,11 +239,13 @@ def _watcher(shape: TownShape, policy: str) -> Callable[..., tuple[Towns, TickEv
     ) -> tuple[Towns, TickEvents]:
         def body(index: jax.Array, carry: tuple[Towns, TickEvents]) -> tuple[Towns, TickEvents]:
             town, record = carry
-            town, events = live(shape, policy, town, params, layout)
+            town, events = live_one(town, params, layout)
             return town, jax.tree.map(lambda all, new: all.at[index].set(new), record, events)
 
+        # Traced once, though it is needed for the forms of its records before it is run.
+        live_one = jax.jit(functools.partial(live, shape, policy), inline=True)
         town = jax.tree.map(lambda x: x[0], towns)
-        blank = jax.eval_shape(lambda: live(shape, policy, town, params, layout)[1])
+        blank = jax.eval_shape(live_one, town, params, layout)[1]
         record = jax.tree.map(lambda x: jnp.zeros((MAX_WATCHED_TICKS, *x.shape), x.dtype), blank)
         town, record = lax.fori_loop(0, num_ticks, body, (town, record))
         return jax.tree.map(lambda x: x[None], town), record
