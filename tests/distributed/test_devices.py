@@ -25,7 +25,7 @@ def test_what_was_saved_on_eight_devices_goes_on_on_one(runs):
     assert second["8-1"] == second["8"]
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_lanes_live_the_same_lives_on_one_device_and_on_four(runs):
     found = runs("lanes")
     assert found["4"] == found["1"]

@@ -23,7 +23,7 @@ def test_two_processes_learn_what_one_learns_and_end_together(runs, pair):
     assert (status, out) == (LOST, "process 1 has died\n"), err
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 @pytest.mark.parametrize(
     ("number", "how"), [(signal.SIGKILL, "has died"), (signal.SIGSTOP, "has not answered for")]
 )

@@ -73,7 +73,7 @@ def test_a_place_that_cannot_be_is_one_line(tmp_path, args, reason):
     assert reason in err and err.count("\n") == 1
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_a_run_that_lost_a_process_resumes_to_what_one_process_does(tmp_path):
     workdir = tmp_path / "shared"
     started = both(workdir)
