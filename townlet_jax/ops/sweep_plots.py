@@ -92,6 +92,11 @@ class Swept:
         ]
         return dataclasses.replace(self, rows=rows)
 
+    def is_crossed(self, a: str, b: str) -> bool:
+        """Tells whether two parameters vary together, not only one while the other stays."""
+        cells = {_key(row, (a, b)) for row in self.rows}
+        return len(cells) >= len(self.values(a)) + len(self.values(b))
+
     def by_seed(self, name: str, where: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """Averages a figure over settings; float64 `[V, R]`.
 
@@ -120,7 +125,8 @@ def draw_all(swept: Swept) -> dict[str, Callable[[], Figure]]:
     pictures: dict[str, Callable[[], Figure]] = {
         f"response_{_file(path)}.png": functools.partial(response, swept, path) for path in varied
     }
-    for a, b in itertools.islice(itertools.combinations(varied, 2), MAX_PAIRS):
+    pairs = (pair for pair in itertools.combinations(varied, 2) if swept.is_crossed(*pair))
+    for a, b in itertools.islice(pairs, MAX_PAIRS):
         name = f"heat_{_file(a)}_{_file(b)}.png"
         pictures[name] = functools.partial(heat, swept, a, b)
     return pictures | {"intervals.png": functools.partial(intervals, swept)}
@@ -272,10 +278,19 @@ def _finish_axis(
 
 def _write_cells(axes: Axes, means: np.ndarray, image: Any) -> None:
     """Writes the numbers into the cells of a heat map."""
+    digits = _digits(means)
     for (i, j), value in np.ndenumerate(means):
         if not np.isnan(value):
             colour = "white" if image.norm(value) > 0.6 else INK
-            axes.text(j, i, f"{value:.3g}", size=8, ha="center", va="center", color=colour)
+            axes.text(j, i, f"{value:.{digits}g}", size=8, ha="center", va="center", color=colour)
+
+
+def _digits(means: np.ndarray) -> int:
+    """Returns with how many digits numbers can be told apart, three at least and five at most."""
+    largest, span = np.nanmax(np.abs(means)), np.nanmax(means) - np.nanmin(means)
+    if span == 0:
+        return 3
+    return int(np.clip(np.ceil(np.log10(largest / span)) + 2, 3, 5))
 
 
 def _tilt(values: Sequence[Any]) -> int:
