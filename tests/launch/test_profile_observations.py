@@ -50,7 +50,7 @@ def test_a_table_with_names() -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_costs() -> None:
     result = start("configs/tiny.yaml", "--json", "--towns", "16", "--ticks", "2")
     assert result.returncode == 0, result.stderr

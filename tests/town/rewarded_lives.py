@@ -7,11 +7,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import struct
 
 from townlet_jax.config import load
 from townlet_jax.env import batch
 from townlet_jax.state.rewards import RewardState, empty_rewards
+from townlet_jax.town.policies import POLICIES
 from townlet_jax.town.reward import Term, reward
 from townlet_jax.town.reward_terms import is_ending
 
@@ -30,11 +32,13 @@ CASES = {
 
 
 class Life(struct.PyTreeNode):
-    """A town, and what its residents earned: sums of the breakdown, the totals of every tick (NaN
-    where a slot is not scored), the return of each slot's first life, and whether it lasts.
+    """A town, who decides, and what its residents earned: sums of the breakdown, the totals of
+    every tick (NaN where a slot is not scored), the return of each slot's first life, and whether
+    it lasts.
     """
 
     towns: batch.Towns
+    mind: jax.Array
     rewards: RewardState
     breakdown: jax.Array
     totals: jax.Array
@@ -56,9 +60,9 @@ class Lives(NamedTuple):
 
 
 @functools.cache
-def lives(name, *overrides):
-    """Lives six days under a policy of `CASES`, at stage C1."""
-    policy, level, ticks = CASES[name]
+def program(*form):
+    """Returns a town, the policies of the cases of a form (level, ticks), and what lives them."""
+    level, ticks = form
     town = load(
         CONFIG,
         [
@@ -66,20 +70,25 @@ def lives(name, *overrides):
             "features.stages.social_rewards=C1",
             f"world.action_level={level}",
             f"policy.decide_every={ticks}",
-            *overrides,
         ],
     )
-    shape, num_slots = town.shape, town.shape.num_agents
+    names = [policy for policy, *own in CASES.values() if tuple(own) == form]
 
     def live_one(life, params, layout):
+        def chosen(*args):
+            return jax.lax.switch(life.mind, [POLICIES[name] for name in names], *args)
+
         tick = life.towns.state.clock.tick
-        towns, events = batch.live(shape, policy, life.towns, params, layout)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(POLICIES, "chosen", chosen)
+            towns, events = batch.live(town.shape, "chosen", life.towns, params, layout)
         rewards, made = reward(life.rewards, towns.state, events, params)
         is_counted = life.is_first & (tick < FIRST_LIFE_DAYS * DAY)
         weight = jnp.float32(GAMMA) ** tick.astype(jnp.float32)
         is_scored = made.breakdown[:, Term.SURVIVAL] > 0
         return Life(
             towns=towns,
+            mind=life.mind,
             rewards=rewards,
             breakdown=life.breakdown + jnp.sum(made.breakdown, axis=0),
             totals=life.totals.at[tick].set(jnp.where(is_scored, made.total, jnp.nan)),
@@ -87,18 +96,28 @@ def lives(name, *overrides):
             is_first=life.is_first & ~is_ending(events),
         )
 
+    return town, names, batch.loop(live_one, 1, SEEDS)
+
+
+@functools.cache
+def lives(name):
+    """Lives six days under a policy of `CASES`, at stage C1."""
+    policy, *form = CASES[name]
+    town, names, run = program(*form)
+    num_slots = town.shape.num_agents
+
     def many(tree):
         return jax.tree.map(lambda x: jnp.broadcast_to(x, (SEEDS, *x.shape)).copy(), tree)
 
     fresh = {
-        "rewards": empty_rewards(shape),
+        "mind": jnp.int32(names.index(policy)),
+        "rewards": empty_rewards(town.shape),
         "breakdown": jnp.zeros(len(Term)),
         "totals": jnp.zeros((DAYS * DAY, num_slots)),
         "value": jnp.zeros(num_slots),
         "is_first": jnp.ones(num_slots, bool),
     }
     life = Life(towns=batch.start(town, seed=1, num_towns=SEEDS), **many(fresh))
-    run = batch.loop(live_one, 1, SEEDS)
     life = jax.device_get(run(life, jnp.int32(DAYS * DAY), town.params, town.layout))
     scored_days = (~np.isnan(life.totals)).sum(axis=(1, 2)) / DAY
     return Lives(
