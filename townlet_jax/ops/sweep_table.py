@@ -24,7 +24,9 @@ MAX_ROWS = 24
 
 
 def sweep_table(about: Mapping[str, Any], rows: Sequence[Row]) -> Group:
-    """Shows means over seeds with 95 % intervals, a line per setting.
+    """Shows means over seeds with half their 95 % intervals, a line per setting.
+
+    A figure that is the same everywhere is left out, unless all are.
 
     Args:
       about: what is swept.
@@ -33,20 +35,23 @@ def sweep_table(about: Mapping[str, Any], rows: Sequence[Row]) -> Group:
     shown = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     paths = about["paths"]
     for path in paths:
-        shown.add_column(short(path, paths), no_wrap=True)
-    for title in SHOWN.values():
+        shown.add_column(short(path, paths).replace("_", " "), overflow="fold")
+    cells = {title: _cells(rows, name) for name, title in SHOWN.items()}
+    varied = {title: column for title, column in cells.items() if len(set(column)) > 1} or cells
+    for title in varied:
         shown.add_column(title, justify="right", no_wrap=True)
     settings = sorted({row["setting"] for row in rows})
     swept = {row["setting"]: [row.get(path) for path in paths] for row in rows}
-    cells = [_cells(rows, name) for name in SHOWN]
     for i, setting in enumerate(settings[:MAX_ROWS]):
-        shown.add_row(*(spoken(x) for x in swept[setting]), *(column[i] for column in cells))
+        shown.add_row(
+            *(spoken(x) for x in swept[setting]), *(column[i] for column in varied.values())
+        )
     parts: list[Any] = [shown]
     if len(settings) > MAX_ROWS:
         parts.append(Text(f"and {len(settings) - MAX_ROWS} more settings", style="dim"))
     number = about["num_seeds"]
     bad = sum(row["status"] != "done" for row in rows)
-    remark = f"means over {number} seed{'s' * (number > 1)}, 95 % intervals of the seeds"
+    remark = f"means over {number} seed{'s' * (number > 1)}, ± half the 95 % interval of the seeds"
     parts.append(Text(remark + (f"; {bad} lanes were not finite" if bad else ""), style="dim"))
     return Group(*parts)
 
@@ -68,6 +73,6 @@ def _cells(rows: Sequence[Row], name: str) -> list[str]:
     _, values = table(rows, name)
     mean, _ = estimates(values)
     return [
-        "-" if np.isnan(m) else f"{m:.3g} [{low:.3g}, {high:.3g}]"
+        "-" if np.isnan(m) else f"{m:.3g} ±{(high - low) / 2:.2g}"
         for m, low, high in zip(mean.mean, mean.low, mean.high, strict=True)
     ]
