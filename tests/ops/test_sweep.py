@@ -93,6 +93,10 @@ def test_a_row_per_setting_and_seed(sweep, rows):
     names = {"kpi.self_sufficiency", "kpi.reward.survival", "kpi.conflicts_per_day", "ties.trust"}
     assert names <= found[0].keys()
     assert found[0]["kpi.need_mean.hunger"] > found[2]["kpi.need_mean.hunger"], "numbers matter"
+    for row in found:
+        assert row["queues.ghost_steps_per_day"] == row["kpi.conflicts_per_day"]
+        assert row["queues.rotations_per_day"] == row["queues.ghost_steps_per_day"]
+        assert row["queues.wait_ticks"] >= 0
     assert said[0].startswith("sweep: 4 settings x 2 seeds, 8 lanes of 1 town(s) and 2 day(s)")
 
 
