@@ -1,11 +1,10 @@
 """What sums in fixed blocks cost: training on one device, with one group of towns or several."""
 
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
 from benchmarks.ppo import CONFIG
+from benchmarks.timing import in_turn
 from launch.flags import set_cpu_defaults, set_host_devices
 
 TOWNS = 32
@@ -41,18 +40,17 @@ def measure(is_quick: bool) -> dict[str, object]:
 
     groups = GROUPS[::3] if is_quick else GROUPS
     runs = {number: trainer(number) for number in groups}
-    seconds: dict[int, list[float]] = {number: [] for number in groups}
-    for _ in range(3 if is_quick else RUNS):
-        for number, run in runs.items():
-            start = time.perf_counter()
-            run()
-            seconds[number].append(time.perf_counter() - start)
-    median = {number: statistics.median(values) for number, values in seconds.items()}
-    return {
-        "backend": jax.default_backend(),
-        "devices": jax.device_count(),
-        "towns": TOWNS,
-        "update_seconds": {number: round(x, 4) for number, x in median.items()},
-        "spread": {n: [round(min(x), 4), round(max(x), 4)] for n, x in seconds.items()},
-        "over_one_group": {number: round(x / median[1], 3) for number, x in median.items()},
-    }
+    timings = in_turn(runs, 3 if is_quick else RUNS)
+    rows = [
+        {
+            "benchmark": "blocks",
+            "towns": TOWNS,
+            "groups": number,
+            "update_seconds": round(timing.seconds, 4),
+            "spread": [round(timing.low, 4), round(timing.high, 4)],
+            "cpu_seconds": round(timing.cpu_seconds, 4),
+            "over_one_group": round(timing.seconds / timings[1].seconds, 3),
+        }
+        for number, timing in timings.items()
+    ]
+    return {"rows": rows}

@@ -1,13 +1,11 @@
 """Training steps per second, beside the same towns stepped with random options in the same run."""
 
 import dataclasses
-import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import copy_bandwidth
+from benchmarks.timing import in_turn
 from launch.flags import set_cpu_defaults, set_host_devices
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "train" / "ppo_town.yaml"
@@ -58,13 +56,8 @@ def measure(is_quick: bool) -> dict[str, object]:
     }
     for run in phases.values():
         run()
-    seconds: dict[str, list[float]] = {name: [] for name in phases}
-    for _ in range(2 if is_quick else RUNS):
-        for name, run in phases.items():
-            start = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - start)
-    median = {name: statistics.median(values) for name, values in seconds.items()}
+    timings = in_turn(phases, 2 if is_quick else RUNS)
+    median = {name: timing.seconds for name, timing in timings.items()}
     rows = [
         {
             "benchmark": "ppo",
@@ -76,14 +69,12 @@ def measure(is_quick: bool) -> dict[str, object]:
             "decisions_per_second": round(
                 num_towns * shape.num_steps * shape.num_agents / median[name]
             ),
-            "spread_seconds": [round(min(values), 4), round(max(values), 4)],
+            "spread_seconds": [round(timing.low, 4), round(timing.high, 4)],
+            "cpu_seconds": round(timing.cpu_seconds, 4),
         }
-        for name, values in seconds.items()
+        for name, timing in timings.items()
     ]
     return {
-        "backend": jax.default_backend(),
-        "devices": jax.device_count(),
-        "copy_bandwidth_bytes_per_second": round(copy_bandwidth(LANES)),
         "ratios": {
             "training_over_random": round(median["whole"] / median["random"], 3),
             "share_of_rollout": round(median["rollout"] / median["whole"], 3),

@@ -1,11 +1,10 @@
 """What saving costs: a long run of 64 towns with and without a snapshot every thousand ticks."""
 
-import os
-import statistics
 import tempfile
-import time
 from pathlib import Path
 
+from benchmarks.machine import cores
+from benchmarks.timing import in_turn
 from launch.flags import set_cpu_defaults, set_host_devices
 from townlet_jax.config import load
 from townlet_jax.ops.simulation import Simulation, chunks
@@ -21,12 +20,11 @@ def measure(is_quick: bool) -> dict[str, object]:
     The last snapshot of a block is waited for, so that no block pays for another.
     """
     set_cpu_defaults()
-    set_host_devices(os.cpu_count() or 1)
+    set_host_devices(cores())
     town = load(ROOT / "configs" / "town.yaml")
     simulation = Simulation(town, "scripted", 0, NUM_TOWNS)
 
-    def block(saver: Saver | None) -> float:
-        start = time.perf_counter()
+    def block(saver: Saver | None) -> None:
         for _ in range(SAVES):
             for length in chunks(CADENCE, num_towns=NUM_TOWNS):
                 simulation.advance(length)
@@ -34,22 +32,22 @@ def measure(is_quick: bool) -> dict[str, object]:
                 saver.save(simulation.towns, simulation.record())
         if saver is not None:
             saver.wait()
-        return time.perf_counter() - start
 
-    seconds: dict[str, list[float]] = {"without": [], "with": []}
     with tempfile.TemporaryDirectory() as folder, Saver(town, Path(folder)) as saver:
         block(saver)
-        for _ in range(3 if is_quick else 16):
-            seconds["without"].append(block(None))
-            seconds["with"].append(block(saver))
-    median = {name: statistics.median(values) for name, values in seconds.items()}
-    return {
-        "towns": NUM_TOWNS,
-        "cadence_ticks": CADENCE,
-        "seconds_per_1000_ticks": {name: round(x / SAVES, 4) for name, x in median.items()},
-        "spread": {
-            name: [round(min(values) / SAVES, 4), round(max(values) / SAVES, 4)]
-            for name, values in seconds.items()
-        },
-        "cost": round(median["with"] / median["without"] - 1, 4),
-    }
+        blocks = {"without": lambda: block(None), "with": lambda: block(saver)}
+        timings = in_turn(blocks, 3 if is_quick else 16)
+    rows = [
+        {
+            "benchmark": "snapshots",
+            "saved": name,
+            "towns": NUM_TOWNS,
+            "cadence_ticks": CADENCE,
+            "seconds_per_1000_ticks": round(timing.seconds / SAVES, 4),
+            "spread": [round(timing.low / SAVES, 4), round(timing.high / SAVES, 4)],
+            "cpu_seconds": round(timing.cpu_seconds / SAVES, 4),
+        }
+        for name, timing in timings.items()
+    ]
+    cost = timings["with"].seconds / timings["without"].seconds - 1
+    return {"ratios": {"cost_of_saving": round(cost, 4)}, "rows": rows}

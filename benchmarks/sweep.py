@@ -9,6 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.machine import cores
+
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = "configs/tiny.yaml"
 PATH, DEFAULT = "queue_fairness.cooldown_ticks", 60
@@ -62,12 +64,12 @@ def measure(is_quick: bool) -> dict[str, object]:
         rejit = _rejit(some)
     cold, *warm = single
     process, compiled = statistics.median(warm), statistics.median(rejit)
-    return {
+    row = {
+        "benchmark": "sweep",
         "config": CONFIG,
         "settings": number,
         "seeds": SEEDS,
         "days": DAYS,
-        "cores": len(os.sched_getaffinity(0)),
         "sweep_seconds": round(whole, 1),
         "town_ticks_per_second": round(number * SEEDS * DAYS * 1440 / whole),
         "process_seconds": round(process, 2),
@@ -75,12 +77,13 @@ def measure(is_quick: bool) -> dict[str, object]:
         "process_cold_seconds": round(cold, 2),
         "rejit_seconds": round(compiled, 2),
         "rejit_spread": [round(min(rejit), 2), round(max(rejit), 2)],
-        "ratios": {
-            "processes_over_sweep": round(process * number / whole, 1),
-            "cold_processes_over_sweep": round(cold * number / whole, 1),
-            "rejit_over_sweep": round(compiled * number / whole, 1),
-        },
     }
+    ratios = {
+        "processes_over_sweep": round(process * number / whole, 1),
+        "cold_processes_over_sweep": round(cold * number / whole, 1),
+        "rejit_over_sweep": round(compiled * number / whole, 1),
+    }
+    return {"ratios": ratios, "rows": [row]}
 
 
 def _single(value: int) -> list[str]:
@@ -100,8 +103,7 @@ def _seconds(script: str, args: list[str], cache: str) -> float:
 
 def _rejit(values: list[int]) -> list[float]:
     """Times loading, compiling and running for each value in one process, without a cache."""
-    cores = str(len(os.sched_getaffinity(0)))
-    given = [json.dumps(values), CONFIG, PATH, json.dumps([DAYS, SEEDS]), cores]
+    given = [json.dumps(values), CONFIG, PATH, json.dumps([DAYS, SEEDS]), str(cores())]
     env = {name: x for name, x in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
     done = subprocess.run(
         [sys.executable, "-c", REJIT, *given],
