@@ -1,6 +1,7 @@
 """Benchmarks: python benchmarks/run.py NAME... [--json] [--output FILE] [--quick].
 
 `stepping` measures town-ticks per second on all cores, without and with rewards and observations.
+`phases` measures each phase of a tick alone, beside the bytes that it must move.
 `first_tick` measures a first tick of a fresh process, with and without a warm compilation cache.
 `ppo` measures training beside the same towns under random options, and its phases.
 `blocks` measures what it costs that devices do not matter: groups of towns on one device.
@@ -25,7 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 NAMES = (
-    "stepping", "first_tick", "ppo", "blocks", "sweep", "snapshots", "watching", "calibration",
+    "stepping", "phases", "first_tick", "ppo", "blocks", "sweep", "snapshots", "watching",
+    "calibration",
 )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def test_arrays(run):
     assert (names["state"].num_illegal == 0).all()
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_jaxmarl_learns(run):
     pytest.importorskip("jaxmarl")
     names = run("jaxmarl")

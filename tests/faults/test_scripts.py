@@ -16,10 +16,11 @@ ROOT = Path(__file__).parents[2]
     [
         ("kill_during_save.py", ["--kills", "15"], "saved"),
         ("corrupt.py", ["--trials", "200"], "refused"),
-        (
+        pytest.param(
             "resume.py",
             ["--trials", "4", "--ticks", "300", "--config", "configs/tiny.yaml"],
             "trials",
+            marks=pytest.mark.acceptance,
         ),
     ],
 )

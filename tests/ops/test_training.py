@@ -7,8 +7,8 @@ import jax
 import numpy as np
 import pytest
 
+from tests.train.conftest import QUICK
 from townlet_jax.config import load
-from townlet_jax.env import batch
 from townlet_jax.ops.early_stop import Stop
 from townlet_jax.ops.training import Training, resume
 from townlet_jax.ops.training_log import read_log
@@ -29,8 +29,7 @@ CLOCK = {"epoch_duration_sec", "steps_per_second", "agent_ticks_per_second", "co
 def quick():
     """Few updates are run, so whatever compiles soonest."""
     with pytest.MonkeyPatch.context() as patch:
-        options = batch.compiler_options(1)
-        patch.setattr(lanes, "compiler_options", lambda *_: options)
+        patch.setattr(lanes, "compiler_options", lambda *_: QUICK)
         yield
 
 

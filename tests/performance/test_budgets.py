@@ -37,7 +37,10 @@ def ticking(town):
     return live, (one.state, one.decision, empty_rewards(shape))
 
 
-@pytest.mark.parametrize("observation", ["hybrid", "full", "compact"])
+@pytest.mark.parametrize(
+    "observation",
+    ["hybrid", *(pytest.param(name, marks=pytest.mark.slow) for name in ("full", "compact"))],
+)
 def test_a_tick_has_few_equations(observation):
     town = load(CONFIGS / "town.yaml", [f"features.systems.observations={observation}"])
     live, given = ticking(town)

@@ -22,7 +22,7 @@ CONFIGS = sorted(
     if path.parent.name not in {"affordances", "sweeps", "train"}
 )
 """Configurations with a town of their own."""
-LIKE_OTHERS = {"heldout_large", "scarce"}
+LIKE_OTHERS = {"disturbed", "heldout_large", "scarce"}
 BEFORE_A_RELEASE = {
     path.stem: pytest.mark.acceptance
     for path in CONFIGS
