@@ -170,19 +170,16 @@ def chunks(limit: int, *periods: int | None, num_towns: int = 1, done: int = 0) 
         done += length
 
 
-@jax.jit
-def _first(towns: batch.Towns) -> batch.Towns:
+def _first_of(towns: batch.Towns) -> batch.Towns:
     first: batch.Towns = jax.tree.map(lambda x: x[:1], towns)
     return first
 
 
-@jax.jit
-def _figures(towns: TownState, params: TownParams) -> Kpi:
+def _figures_of(towns: TownState, params: TownParams) -> Kpi:
     return jax.vmap(kpi, in_axes=(0, None))(towns, params)
 
 
-@jax.jit
-def _day_figures(
+def _day_figures_of(
     metrics: Metrics, relationships: Relationships, params: TownParams
 ) -> tuple[DayKpi, jax.Array]:
     """Returns the figures of the day that has just ended, and whether too many ties were lost."""
@@ -192,3 +189,9 @@ def _day_figures(
         figures(metrics, relationships, params),
         alerts(metrics, relationships, params.relationships),
     )
+
+
+# A program each; one operation after the other, all of them would be compiled on their own.
+_first = jax.jit(_first_of)
+_figures = jax.jit(_figures_of)
+_day_figures = jax.jit(_day_figures_of)
