@@ -24,7 +24,7 @@ def test_weights_actions_and_towns_are_those_of_one_device(runs):
     assert_same_runs(runs, "1", "8")
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_weights_actions_and_towns_are_those_of_any_number_of_devices(runs):
     assert_same_runs(runs, "1", "2", "4", "8")
 

@@ -50,7 +50,7 @@ def test_jaxmarl_learns(run):
     assert (names["state"].num_illegal == 0).all()
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 @pytest.mark.parametrize("library", ["pettingzoo", "gymnasium"])
 def test_host_adapters(run, library):
     pytest.importorskip(library)

@@ -113,7 +113,7 @@ def test_a_stopped_run_is_saved_and_goes_on(environ, tmp_path) -> None:
     assert rest["state_hash"] == whole["state_hash"]
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_a_full_disk_stops_no_town(environ, tmp_path) -> None:
     """A limit on the size of files stands for the disk: nothing larger than it can be written."""
     root = tmp_path / "root"

@@ -22,13 +22,13 @@ CONFIGS = sorted(
     if path.parent.name not in {"affordances", "sweeps", "train"}
 )
 """Configurations with a town of their own."""
-LIKE_OTHERS = {"disturbed", "heldout_large", "scarce"}
+LIKE_OTHERS = {"disturbed", "heldout_large", "scarce", "town_large"}
 BEFORE_A_RELEASE = {
     path.stem: pytest.mark.acceptance
     for path in CONFIGS
     if path.stem in LIKE_OTHERS or path.parent.name == "scenarios"
 }
-"""Towns much like others here, and small ones whose course is known."""
+"""Towns much like others here, large ones, and small ones whose course is known."""
 ARGUMENTS = 7
 
 

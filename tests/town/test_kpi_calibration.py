@@ -17,7 +17,7 @@ from townlet_jax.town.policies import POLICIES, scripted
 from townlet_jax.town.reward import Term, reward
 
 # One worker runs them all, because they share what was lived.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kpi_calibration")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("kpi_calibration")]
 
 CONFIG = "configs/town.yaml"
 FIRST_SEED, NUM_TOWNS, NUM_DAYS = 1, 8, 6

@@ -41,7 +41,7 @@ def test_the_worst_tick_of_a_shift_is_that_of_the_principle():
     assert column(made, Term.TOTAL) == pytest.approx(-0.0038, abs=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 @pytest.mark.parametrize("name", ["random primitive", "random option", "scripted"])
 def test_the_clip_of_a_tick_hardly_ever_takes_effect(name):
     """CAL-1."""
@@ -50,7 +50,7 @@ def test_the_clip_of_a_tick_hardly_ever_takes_effect(name):
     assert (share < 0.05).all() and lived.clips[:, :2].sum() == 0
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_better_lives_earn_more_on_every_seed():
     """CAL-2."""
     order = ["idle", "random primitive", "random option", "scripted"]
@@ -58,7 +58,7 @@ def test_better_lives_earn_more_on_every_seed():
         assert (lives(worse).value < lives(better).value).all()
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 @pytest.mark.parametrize("name", CASES)
 def test_the_reward_varies(name):
     """CAL-9."""
@@ -68,7 +68,7 @@ def test_the_reward_varies(name):
         assert len(np.unique(np.round(earned / 1e-5))) > 1000
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 @pytest.mark.parametrize("name", CASES)
 def test_the_figures_of_the_documentation_hold(name):
     value, per_day = MEASURED[name]

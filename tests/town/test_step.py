@@ -174,7 +174,7 @@ def test_a_town_in_a_batch_lives_as_it_would_alone(busy_options):
         assert same(jax.tree.map(lambda x, i=i: x[i], towns), state)
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance
 def test_a_step_is_the_same_without_compilation(busy_options):
     bench, rng = busy_options, np.random.default_rng(9)
     state = run(bench, bench.start(9), 60, rng)
