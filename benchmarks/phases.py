@@ -1,9 +1,9 @@
 """Where a tick goes: each phase compiled alone, on what it is given in towns that are lived in.
 
 For each phase: kernels, operations and bytes as the compiler counts them, the bytes that must move
-(what comes in and what goes out, once), the time that these would take at the copy bandwidth, and
-the time that was measured. A phase alone reads and writes memory that within a tick stays in the
-caches, so the phases together take longer than the tick.
+(what it is given and what it changes, once), the time that these would take at the copy bandwidth,
+and the time that was measured. A phase alone reads and writes memory that within a tick stays in
+the caches, so the phases together take longer than the tick.
 """
 
 import dataclasses
@@ -155,7 +155,9 @@ def _compile(shape: Any, part: Part, numbers: Any) -> Any:
         for is_a in part.spec:
             own = known[is_a] if is_a in known else next(rest)
             args.append(Tick(shape, *own, params, layout) if is_a == "tick" else own)
-        return part.call(*args)
+        known_leaves = set(map(id, jax.tree.leaves((given, numbers))))
+        # What a phase leaves as it was stays where it is within a tick; here it would be copied.
+        return [x for x in jax.tree.leaves(part.call(*args)) if id(x) not in known_leaves]
 
     many = jax.jit(jax.vmap(alone, in_axes=(0, None)), compiler_options=_options())
     return many.lower(part.given, numbers).compile()
