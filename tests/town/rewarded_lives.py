@@ -7,7 +7,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from flax import struct
 
 from townlet_jax.config import load
@@ -79,9 +78,7 @@ def program(*form):
             return jax.lax.switch(life.mind, [POLICIES[name] for name in names], *args)
 
         tick = life.towns.state.clock.tick
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setitem(POLICIES, "chosen", chosen)
-            towns, events = batch.live(town.shape, "chosen", life.towns, params, layout)
+        towns, events = batch.live(town.shape, chosen, life.towns, params, layout)
         rewards, made = reward(life.rewards, towns.state, events, params)
         is_counted = life.is_first & (tick < FIRST_LIFE_DAYS * DAY)
         weight = jnp.float32(GAMMA) ** tick.astype(jnp.float32)

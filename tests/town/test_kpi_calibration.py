@@ -54,10 +54,7 @@ def live_one(lives, mind, params, layout):
     def chosen(*town):
         return jax.lax.switch(mind, [policy for policy, *_ in CASES.values()], *town)
 
-    shape = load(CONFIG).shape
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(POLICIES, "chosen", chosen)
-        towns, events = batch.live(shape, "chosen", lives.towns, params, layout)
+    towns, events = batch.live(load(CONFIG).shape, chosen, lives.towns, params, layout)
     rewards, made = reward(lives.rewards, towns.state, events, params)
     earned = lives.earned + jnp.sum(made.breakdown[:, Term.SOCIAL_C1])
     return Lives(towns, rewards, earned)

@@ -23,7 +23,7 @@ from townlet_jax.state import TownState
 from townlet_jax.state.events import TickEvents
 from townlet_jax.town.decide import Decision, decide, settle, undecided
 from townlet_jax.town.init import init
-from townlet_jax.town.policies import POLICIES
+from townlet_jax.town.policies import POLICIES, Policy
 from townlet_jax.town.step import step
 
 Tree = TypeVar("Tree")
@@ -116,19 +116,32 @@ def state_bytes(towns: Towns) -> int:
     return sum(x.nbytes for x in plain)
 
 
+def begin(shape: TownShape, seed: jax.Array, params: TownParams, layout: TownLayout) -> Towns:
+    """Builds one fresh town; no town axis.
+
+    Args:
+      shape: static sizes.
+      seed: uint32 `[]`.
+      params, layout: the town's numbers and tables.
+    """
+    state = init(shape, jax.random.key(seed), params, layout)
+    return Towns(state=state, decision=undecided(shape))
+
+
 def live(
-    shape: TownShape, policy: str, towns: Towns, params: TownParams, layout: TownLayout
+    shape: TownShape, policy: str | Policy, towns: Towns, params: TownParams, layout: TownLayout
 ) -> tuple[Towns, TickEvents]:
     """Lives one tick of one town under a policy; no town axis.
 
     Args:
       shape: static sizes.
-      policy: name in `POLICIES`.
+      policy: name in `POLICIES`, or one of the caller's own.
       towns: one town without a leading axis.
       params, layout: the town's numbers and tables.
     """
     state, decision = towns.state, towns.decision
-    decision, action = decide(shape, POLICIES[policy], decision, state, params, layout)
+    mind = POLICIES[policy] if isinstance(policy, str) else policy
+    decision, action = decide(shape, mind, decision, state, params, layout)
     state, events = step(shape, state, action, None, params, layout)
     decision = settle(shape, decision, state, events, params, layout)
     return Towns(state=state, decision=decision), events
@@ -214,13 +227,8 @@ def _mesh(num_devices: int) -> Mesh:
 
 @functools.cache
 def _starter(shape: TownShape) -> Callable[..., Towns]:
-    def start_one(seed: jax.Array, params: TownParams, layout: TownLayout) -> Towns:
-        return Towns(
-            state=init(shape, jax.random.key(seed), params, layout), decision=undecided(shape)
-        )
-
     # Runs once, so whatever compiles soonest.
-    many = jax.vmap(start_one, in_axes=(0, None, None))
+    many = jax.vmap(functools.partial(begin, shape), in_axes=(0, None, None))
     return jax.jit(many, compiler_options=compiler_options(1))
 
 

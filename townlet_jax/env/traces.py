@@ -22,12 +22,9 @@ from townlet_jax.config.layout import TownLayout
 from townlet_jax.config.params import TownParams
 from townlet_jax.config.shape import TownShape
 from townlet_jax.config.town import Town
-from townlet_jax.env.batch import Towns, compiler_options
+from townlet_jax.env.batch import Towns, begin, compiler_options, live
 from townlet_jax.state import TownState
-from townlet_jax.town.decide import decide, settle, undecided
-from townlet_jax.town.init import init
 from townlet_jax.town.policies import POLICIES, Policy
-from townlet_jax.town.step import step
 
 Note = Callable[[TownState], Any]
 """What is kept of a town after a tick: a tree of arrays; pure, no town axis."""
@@ -84,12 +81,7 @@ def trace(
 
 @functools.cache
 def _starter(shape: TownShape) -> Callable[..., Towns]:
-    def start_one(seed: jax.Array, params: TownParams, layout: TownLayout) -> Towns:
-        return Towns(
-            state=init(shape, jax.random.key(seed), params, layout), decision=undecided(shape)
-        )
-
-    seeds = jax.vmap(start_one, in_axes=(0, None, None))
+    seeds = jax.vmap(functools.partial(begin, shape), in_axes=(0, None, None))
     return jax.jit(jax.vmap(seeds, in_axes=(None, 0, 0)), compiler_options=compiler_options(1))
 
 
@@ -98,11 +90,7 @@ def _tracer(
     shape: TownShape, names: tuple[str, ...], note: Note, num_frames: int
 ) -> Callable[..., Any]:
     def live_one(towns: Towns, mind: jax.Array, params: TownParams, layout: TownLayout) -> Towns:
-        policy = _one_of(names, mind)
-        decision, action = decide(shape, policy, towns.decision, towns.state, params, layout)
-        state, events = step(shape, towns.state, action, None, params, layout)
-        decision = settle(shape, decision, state, events, params, layout)
-        return Towns(state=state, decision=decision)
+        return live(shape, _one_of(names, mind), towns, params, layout)[0]
 
     live_seeds = jax.vmap(live_one, in_axes=(0, None, None, None))
     live_all = jax.vmap(live_seeds)
