@@ -38,14 +38,14 @@ def main(argv: list[str]) -> Exit:
     from townlet_jax.ops.sweep_plots import FIGURES, Swept, save_all
 
     about, rows = read_results(Path(_WORKDIR.value).expanduser())
-    known = figures_of(rows, about["paths"])
+    finite = [row for row in rows if row["status"] == "done"]
+    if not finite:
+        raise UsageError(f"{_WORKDIR.value}: no lane of this sweep is finite")
+    known = figures_of(finite, about["paths"])
     for name in _FIGURES.value:
         if name not in known:
             raise UsageError(f"--figures: {name!r} is no column; {suggest(name, known)}")
     figures = _FIGURES.value or [name for name in FIGURES if name in known]
-    finite = [row for row in rows if row["status"] == "done"]
-    if not finite:
-        raise UsageError(f"{_WORKDIR.value}: no lane of this sweep is finite")
     folder = Path(_OUTPUT.value or _WORKDIR.value).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     paths = save_all(Swept(about, finite, figures), folder)

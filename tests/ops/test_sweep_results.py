@@ -125,6 +125,21 @@ def test_pictures_and_page(rows, tmp_path):
     assert "http:" not in text and "https:" not in text and "src=\"/" not in text
 
 
+def test_a_figure_that_no_setting_has_is_drawn_empty(rows, tmp_path):
+    from townlet_jax.ops.sweep_plots import Swept, save_all
+
+    blank = [{**row, "ties.trust": None} for row in rows]
+    assert len(save_all(Swept(ABOUT, blank, ["ties.trust"]), tmp_path)) == 4
+
+
+def test_parameters_that_do_not_vary_together_have_no_map(rows):
+    from townlet_jax.ops.sweep_plots import Swept
+
+    line = [row for row in rows if row["queue.a"] == 1 or row["queue.b"] == rows[0]["queue.b"]]
+    assert Swept(ABOUT, rows, []).is_crossed("queue.a", "queue.b")
+    assert not Swept(ABOUT, line, []).is_crossed("queue.a", "queue.b")
+
+
 def test_a_curve_shows_means_over_the_other_parameter(rows):
     from townlet_jax.ops.sweep_plots import Swept
 

@@ -270,6 +270,7 @@ def _finish_axis(
         axes.set_xticks(place, ticks)
         axes.margins(x=0.15)
     elif min(place) > 0 and max(place) / min(place) >= LOG_RATIO:
+        axes.set_xlim(min(place) / 1.25, max(place) * 1.25)  # also where there is nothing to draw
         axes.set_xscale("log")
         axes.tick_params(which="minor", length=0)
     elif len(values) <= MAX_TICKS:
@@ -287,9 +288,10 @@ def _write_cells(axes: Axes, means: np.ndarray, image: Any) -> None:
 
 def _digits(means: np.ndarray) -> int:
     """Returns with how many digits numbers can be told apart, three at least and five at most."""
-    largest, span = np.nanmax(np.abs(means)), np.nanmax(means) - np.nanmin(means)
-    if span == 0:
+    known = means[~np.isnan(means)]
+    if not known.size or known.min() == known.max():
         return 3
+    largest, span = np.abs(known).max(), known.max() - known.min()
     return int(np.clip(np.ceil(np.log10(largest / span)) + 2, 3, 5))
 
 
