@@ -36,6 +36,11 @@ class Case:
     has_rewards: bool = False
     policy: str = "held"
 
+    @property
+    def ticks(self) -> int:
+        """How many a run lives [tick]."""
+        return max(TICKS, TOWN_TICKS // self.towns)
+
 
 BASE = Case()
 VARIANTS = ("hybrid", "full", "compact")
@@ -70,14 +75,11 @@ def measure(is_quick: bool) -> dict[str, Any]:
         start = time.perf_counter()
         runs[case][0](10)
         compiled[case] = time.perf_counter() - start
-    lengths = {case: max(TICKS, TOWN_TICKS // case.towns) for case in cases}
-    timings = in_turn(
-        {case: lambda case=case: runs[case][0](lengths[case]) for case in cases}, RUNS
-    )
+    timings = in_turn({case: lambda case=case: runs[case][0](case.ticks) for case in cases}, RUNS)
     bandwidth = copy_bandwidth(cores())
     rows = []
     for case, (_, num_bytes) in runs.items():
-        rates = timings[case].rates(case.towns * lengths[case])
+        rates = timings[case].rates(case.towns * case.ticks)
         per_second = rates.pop("per_second")
         rows.append(
             {
@@ -96,10 +98,7 @@ def measure(is_quick: bool) -> dict[str, Any]:
 
 def _ratios(timings: dict[Case, Timing]) -> dict[str, float]:
     """Returns what the aims are stated in, of medians of the same sitting."""
-    cost = {
-        case: timing.seconds / (case.towns * max(TICKS, TOWN_TICKS // case.towns))
-        for case, timing in timings.items()
-    }
+    cost = {case: timing.seconds / (case.towns * case.ticks) for case, timing in timings.items()}
     base = cost[BASE]
     ratios = {
         f"{variant}_over_step": base / cost[Case(observation=variant, has_rewards=True)]
