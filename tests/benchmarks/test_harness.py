@@ -31,13 +31,13 @@ def test_runs_take_turns():
         (["stepping", "--output", "no/such/file.json"], "no/such: no such folder"),
     ],
 )
-def test_bad_usage_is_one_line(args, reason):
+def test_bad_usage_is_told_in_the_last_line(args, reason):
     done = run("run.py", *args)
     assert (done.returncode, done.stdout) == (2, "")
     assert reason in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
 
 
-def test_a_baseline_without_calibration_is_one_line(tmp_path):
+def test_a_baseline_without_calibration_is_told(tmp_path):
     path = tmp_path / "bench.json"
     path.write_text("{}")
     done = run("compare.py", path)
