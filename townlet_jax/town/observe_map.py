@@ -17,6 +17,8 @@ from townlet_jax.town.sight import Sight
 from townlet_jax.town.view import View
 
 EVEN_BITS = 0x55555555
+LANES = 16
+"""Columns are spread out so many at once."""
 MOST_RESIDENTS = 3
 """Residents on a cell beyond which they are not counted."""
 
@@ -46,14 +48,15 @@ def local_map(
     is_place = ground & EVEN_BITS
     is_free, is_wanted = use & EVEN_BITS, (use >> 1) & EVEN_BITS
     use = computed_once(is_free | is_wanted | ((is_place & ~is_free) << 1))
-    shift = np.arange(0, 2 * num_columns, 2, dtype=np.int32)[None, None, :]
+    # Wider rows than are shown, so that the loop over columns has no rest after its vectors.
+    shift = np.minimum(2 * np.arange(-(-num_columns // LANES) * LANES), 31).astype(np.int32)
 
     def spread(row: jax.Array, bits: int, place: int) -> jax.Array:
         return ((row[:, :, None] >> shift) & (2**bits - 1)) << place
 
     cells = spread(ground >> 1, 1, 0) | spread(residents, 2, 8)
-    cells |= spread(use, 2, 16) | spread(ego, 2, 24)  # [A, w, w]
-    channels = lax.bitcast_convert_type(cells, jnp.uint8)
+    cells |= spread(use, 2, 16) | spread(ego, 2, 24)  # [A, w, 16]
+    channels = lax.bitcast_convert_type(computed_once(cells)[:, :, :num_columns], jnp.uint8)
     if shape.observation != "full":
         return channels
     return jnp.concatenate([channels, _kinds(num_columns, index, state, layout)], axis=-1)

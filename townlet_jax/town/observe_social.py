@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from townlet_jax.config.layout import TownLayout
 from townlet_jax.config.params import TownParams
 from townlet_jax.config.shape import TownShape
-from townlet_jax.masked import NONE, one_hot, pick
+from townlet_jax.masked import NONE, at, pick
 from townlet_jax.state import TownState
 from townlet_jax.town.observe_targets import tile_share
 from townlet_jax.town.sight import STAGE_B, Sight
@@ -41,17 +41,18 @@ def _slots(
 ) -> jax.Array:
     """Describes partners `[A, n]`, NONE = padding: float32 `[A, n (embed_dim + 5)]`."""
     ties = state.relationships
-    is_meant = one_hot(partner, shape.num_agents)  # [A, n, A]
+    is_given = partner != NONE
+    pair = (jnp.arange(shape.num_agents, dtype=jnp.int32)[:, None], jnp.maximum(partner, 0))
 
     def of_partner(x: jax.Array) -> jax.Array:
-        return jnp.sum(jnp.where(is_meant, x[:, None, :], 0), axis=-1, dtype=x.dtype)
+        return jnp.where(is_given, at(x, *pair), 0)
 
     slot = pick(state.slots.slot, partner, NONE)
     vector = pick(layout.observations.embedding, slot, 0.0)  # [A, n, embed_dim]
     share = of_partner(sight.tiles).astype(jnp.float32) * tile_share(shape)
     rest = [
         *(of_partner(x) for x in (ties.trust, ties.familiarity, ties.rivalry)),
-        (partner != NONE).astype(jnp.float32),
+        is_given.astype(jnp.float32),
         share,
     ]
     described = jnp.concatenate([vector, jnp.stack(rest, axis=-1)], axis=-1)
