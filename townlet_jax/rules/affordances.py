@@ -13,7 +13,7 @@ from townlet_jax.config.layout import (
     ObjectLayout,
     StockLayout,
 )
-from townlet_jax.masked import NONE, computed_once, one_hot, pick, pick_bool
+from townlet_jax.masked import NONE, computed_once, down, one_hot, pick, pick_bool
 from townlet_jax.state.events import FailReason
 from townlet_jax.state.queues import Use
 
@@ -158,7 +158,7 @@ def start(
     venue, taken = computed_once((venue, taken))
     is_before = (venue[:, None] == venue[None, :]) & (priority[:, None] <= priority[None, :])
     counts = computed_once(jnp.where(is_before, -1, 0))  # all bits or none, [other, one]
-    total = computed_once(jnp.sum(counts[None, :, :] & taken[:, :, None], axis=1))  # [S, A]
+    total = computed_once(down(jnp.sum, counts[None, :, :] & taken[:, :, None]))  # [S, A]
     there = stock.at[:, venue].get(mode="clip", wrap_negative_indices=False)
     is_enough = jnp.all(total <= jnp.where((venue != NONE)[None, :], there, 0), axis=0)
     has_started = is_passed & is_enough
@@ -278,4 +278,4 @@ def _by_venue(venue: jax.Array, mask: jax.Array, units: jax.Array, num_venues: i
     units = jnp.where(mask[:, None], units, 0).T  # [S, A]
     venue, units = computed_once((venue, units))
     is_there = one_hot(venue, num_venues)  # [A, V]
-    return jnp.sum(jnp.where(is_there[None, :, :], units[:, :, None], 0), axis=1)
+    return down(jnp.sum, jnp.where(is_there[None, :, :], units[:, :, None], 0))

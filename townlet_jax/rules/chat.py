@@ -9,7 +9,7 @@ from jax import lax
 
 from townlet_jax.config.params import ChatParams
 from townlet_jax.grid import chebyshev
-from townlet_jax.masked import NEVER, NONE, computed_once, pick, rounded
+from townlet_jax.masked import NEVER, NONE, computed_once, down, pick, rounded
 from townlet_jax.state.clock import Now
 from townlet_jax.state.events import ChatEvents
 from townlet_jax.state.relationships import Relationships
@@ -113,7 +113,7 @@ def converse(
     listener = computed_once(jnp.where(is_accepted, partner, NONE))
     slots = jnp.arange(num_agents, dtype=jnp.int32)
     is_pair = listener[:, None] == slots[None, :]
-    speaker = jnp.max(jnp.where(is_pair, slots[:, None], NONE), axis=0)
+    speaker = down(jnp.max, jnp.where(is_pair, slots[:, None], NONE))
     other = computed_once(jnp.maximum(listener, speaker))  # in at most one chat each
     has_met = other[:, None] == slots[None, :]
     last_chat_tick = jnp.where(has_met, now.tick, relationships.last_chat_tick)
@@ -150,7 +150,7 @@ def propose(
     distance = chebyshev(position[:, None, :], position[None, :, :])
     # Distance, priority and slot in one number, so that a single minimum finds the partner.
     code = (distance * num_agents + priority[:, None]) * num_agents + slots[:, None]
-    least = jnp.min(jnp.where(computed_once(eligible & is_meant), code, NEVER), axis=0)
+    least = down(jnp.min, jnp.where(computed_once(eligible & is_meant), code, NEVER))
     return jnp.where(least == NEVER, NONE, lax.rem(least, jnp.int32(num_agents)))
 
 
@@ -168,7 +168,7 @@ def accept(partner: jax.Array, rank: jax.Array) -> jax.Array:
     """
     slots = jnp.arange(partner.shape[0], dtype=jnp.int32)
     is_asked = partner[:, None] == slots[None, :]  # [proposer, asked]
-    received = jnp.min(jnp.where(is_asked, rank[:, None], NEVER), axis=0)
+    received = down(jnp.min, jnp.where(is_asked, rank[:, None], NEVER))
     claim = jnp.minimum(jnp.where(partner == NONE, NEVER, rank), received)
     return (partner != NONE) & (claim == rank) & (pick(claim, partner, NEVER) == rank)
 

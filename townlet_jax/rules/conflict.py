@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from townlet_jax.config.layout import ObjectLayout, Utility
 from townlet_jax.config.limits import MAX_TYPES
 from townlet_jax.config.params import AvoidanceParams
-from townlet_jax.masked import LONG_AGO, NONE, computed_once, one_hot, pick
+from townlet_jax.masked import LONG_AGO, NONE, computed_once, down, one_hot, pick
 from townlet_jax.state.clock import Now
 from townlet_jax.state.conflicts import Conflicts
 from townlet_jax.state.events import ConflictEvents, QueueRecords
@@ -22,16 +22,15 @@ from townlet_jax.state.events import ConflictEvents, QueueRecords
 class Places(NamedTuple):
     """The rows that residents hold or wait for.
 
-    is_queue: bool `[A]`, whether there is one. x, y: int32 `[A]` [tile], interact cell. queue:
-    int32 `[A]`, number of its venue and type, NONE = none. serves, requires: bool `[A]` each, by
-    need and by utility.
+    x, y: int32 `[A]` [tile], interact cell. queue: int32 `[A]`, number of its venue and type,
+    NONE = none. serves: int32 `[A]`, needs that it serves, a bit each; 0 without a row. requires:
+    bool `[A]` each, by utility.
     """
 
-    is_queue: jax.Array
     x: jax.Array
     y: jax.Array
     queue: jax.Array
-    serves: tuple[jax.Array, ...]
+    serves: jax.Array
     requires: tuple[jax.Array, ...]
 
 
@@ -60,7 +59,7 @@ def quarrel(conflicts: Conflicts, records: QueueRecords) -> Conflicts:
     """
     num_agents = conflicts.last_avoid_tick.shape[0]
     is_actor = one_hot(records.actor, num_agents)  # [O, A]
-    rival = jnp.max(jnp.where(is_actor, records.rival[:, None], NONE), axis=0)
+    rival = down(jnp.max, jnp.where(is_actor, records.rival[:, None], NONE))
     is_pair = one_hot(rival, num_agents)
     return conflicts.replace(conflict_today=conflicts.conflict_today | is_pair | is_pair.T)
 
@@ -73,17 +72,16 @@ def places(row: jax.Array, objects: ObjectLayout) -> Places:
       objects: object tables.
     """
     queue = objects.venue * MAX_TYPES + objects.type
-    num_needs = objects.serves.shape[0]
-    columns = [objects.interact, queue[:, None], objects.serves.T, objects.requires]
-    table = jnp.concatenate([x.astype(jnp.int32) for x in columns], axis=1)  # [O, 3 + N + 2]
+    serves = sum(mask.astype(jnp.int32) << n for n, mask in enumerate(objects.serves))  # [O]
+    columns = [objects.interact, queue[:, None], serves[:, None], objects.requires]
+    table = jnp.concatenate([x.astype(jnp.int32) for x in columns], axis=1)  # [O, 4 + 2]
     found = computed_once(pick(table, row, NONE))
     return Places(
-        is_queue=row != NONE,
         x=found[:, 0],
         y=found[:, 1],
         queue=found[:, 2],
-        serves=tuple(found[:, 3 + n] > 0 for n in range(num_needs)),
-        requires=tuple(found[:, 3 + num_needs + utility] > 0 for utility in Utility),
+        serves=jnp.where(row == NONE, 0, found[:, 3]),
+        requires=tuple(found[:, 4 + utility] > 0 for utility in Utility),
     )
 
 
@@ -92,7 +90,7 @@ def avoid(
     is_free: jax.Array,
     level: jax.Array,
     place: Places,
-    is_open: jax.Array,
+    against: jax.Array,
     grudge: jax.Array,
     limit: jax.Array,
     now: Now,
@@ -108,8 +106,8 @@ def avoid(
       is_free: bool `[A]`, can act and runs nothing.
       level: float32 `[A, N]`, needs.
       place: rows that residents hold or wait for.
-      is_open: bool `[A, A]`, `[b, a]`: the row of b works, is in request range of a and would take
-        its request.
+      against: int32 `[A, A]`, `[b, a]`: 0 if the row of b works, is in request range of a and would
+        take its request; integers, because XLA for CPU is slow at joining truth values.
       grudge: float32 `[A, A]` [level], `[b, a]`: rivalry that a feels about b, -inf without a tie.
       limit: float32 `[A]` [level], rivalry from which each resident avoids somebody.
       now: the moment.
@@ -123,21 +121,19 @@ def avoid(
     lowest = functools.reduce(jnp.minimum, needs)
     is_rested = now.tick - conflicts.last_avoid_tick >= params.cooldown_ticks
     is_seeking = is_free & is_rested & (1 - lowest <= params.override_deficit)
-    is_seeking = computed_once(is_seeking)  # or it would be asked again of every pair
-    is_wanted = jnp.zeros_like(is_open)
-    for n in range(num_needs):
-        is_lowest = is_seeking & (needs[n] == lowest)
-        for earlier in needs[:n]:
-            is_lowest &= earlier != lowest
-        is_wanted |= place.serves[n][:, None] & is_lowest[None, :]
+    wanted = jnp.zeros_like(conflicts.last_avoid_tick)  # [A], the lowest need as a bit
+    for n in reversed(range(num_needs)):
+        wanted = jnp.where(needs[n] == lowest, 1 << n, wanted)
+    wanted = computed_once(jnp.where(is_seeking, wanted, 0))
     # Pairs are [other, resident], so that the search for the worst runs along residents.
-    is_elsewhere = place.is_queue[:, None] & (place.queue[:, None] != place.queue[None, :])
-    is_tense = computed_once(is_wanted & is_elsewhere & is_open & (grudge >= limit[None, :]))
-    worst = jnp.max(jnp.where(is_tense, grudge, -jnp.inf), axis=0)
+    against |= jnp.where((place.serves[:, None] & wanted[None, :]) == 0, 1, 0)
+    against |= jnp.where(place.queue[:, None] == place.queue[None, :], 1, 0)
+    against |= jnp.where(grudge >= limit[None, :], 0, 1)
+    tension = computed_once(jnp.where(against == 0, grudge, -jnp.inf))
+    worst = down(jnp.max, tension)
     slots = jnp.arange(num_agents, dtype=jnp.int32)[:, None]
-    is_worst = is_tense & (grudge == worst[None, :])
-    first = jnp.min(jnp.where(is_worst, slots, num_agents), axis=0)
-    rival = computed_once(jnp.where(first == num_agents, NONE, first))
+    first = down(jnp.min, jnp.where(tension == worst[None, :], slots, num_agents))
+    rival = computed_once(jnp.where(worst > -jnp.inf, first, NONE))
     has_avoided = rival != NONE
     is_avoided = (rival[None, :] == slots).astype(jnp.int32)
     is_avoiding = (rival[:, None] == slots.T).astype(jnp.int32)

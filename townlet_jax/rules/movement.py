@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from townlet_jax.config.params import MovementParams
 from townlet_jax.grid import STEPS
-from townlet_jax.masked import NEVER, computed_once
+from townlet_jax.masked import NEVER, computed_once, down
 from townlet_jax.state.agents import Agents
 
 WALL = 1
@@ -89,7 +89,7 @@ def move(
         & (target[:, None, 1] == target[None, :, 1])
         & is_candidate[:, None]
     )  # [other, one]
-    first = jnp.min(jnp.where(wants_same, priority[:, None], NEVER), axis=0)
+    first = down(jnp.min, jnp.where(wants_same, priority[:, None], NEVER))
     has_moved = is_candidate & (priority == first)
     agents = agents.replace(
         position=jnp.where(has_moved[:, None], target, agents.position),

@@ -7,7 +7,17 @@ from jax import lax
 
 from townlet_jax.config.layout import PerturbationKind, PerturbationLayout
 from townlet_jax.config.params import PerturbationParams
-from townlet_jax.masked import NEVER, NONE, computed_once, first_true, one_hot, pick, rank, rounded
+from townlet_jax.masked import (
+    NEVER,
+    NONE,
+    computed_once,
+    down,
+    first_true,
+    one_hot,
+    pick,
+    rank,
+    rounded,
+)
 from townlet_jax.state.clock import Now
 from townlet_jax.state.events import PerturbationEvents
 from townlet_jax.state.perturbations import STARTS_KEPT, Perturbations
@@ -224,7 +234,7 @@ def invite(is_candidate: jax.Array, rivalry: jax.Array, bits: jax.Array) -> Gues
     is_pair = is_candidate[:, None] & is_candidate[None, :] & is_other
     # Only positive sums count; they order like their bits.
     strife = _bits(jnp.where(is_pair, rivalry + rivalry.T, 0))
-    highest = computed_once(jnp.maximum(jnp.max(strife, axis=0), 0))  # [A]
+    highest = computed_once(jnp.maximum(down(jnp.max, strife), 0))  # [A]
     top = jnp.max(highest)
     first = computed_once(first_true((highest == top) & (top > 0)))
     row = jnp.maximum(first, 0)

@@ -11,7 +11,7 @@ from jax import lax
 from townlet_jax.config.layout import ObjectLayout
 from townlet_jax.config.params import QueueParams
 from townlet_jax.grid import chebyshev
-from townlet_jax.masked import NEVER, NONE, at, computed_once, one_hot, pick, rank, rounded
+from townlet_jax.masked import NEVER, NONE, at, computed_once, down, one_hot, pick, rank, rounded
 from townlet_jax.state.clock import Now
 from townlet_jax.state.events import QueueRecords
 from townlet_jax.state.queues import Queues
@@ -46,7 +46,7 @@ def held_row(queues: Queues) -> jax.Array:
     """
     num_objects, num_agents = queues.cooldown_until.shape
     rows = jnp.arange(num_objects, dtype=jnp.int32)[:, None]
-    return jnp.max(jnp.where(one_hot(queues.holder, num_agents), rows, NONE), axis=0)
+    return down(jnp.max, jnp.where(one_hot(queues.holder, num_agents), rows, NONE))
 
 
 def is_waiting(queues: Queues) -> jax.Array:
@@ -65,7 +65,7 @@ def num_waiting(queues: Queues) -> jax.Array:
     Returns:
       int32 `[O]`.
     """
-    return jnp.sum(is_waiting(queues), axis=0, dtype=jnp.int32)
+    return down(jnp.sum, is_waiting(queues), dtype=jnp.int32)
 
 
 def leave(queues: Queues, is_leaving: jax.Array) -> Queues:
@@ -150,7 +150,7 @@ def first_in_line(queues: Queues, code: jax.Array, after: jax.Array | None = Non
     is_candidate = is_waiting(queues)
     if after is not None:
         is_candidate = is_candidate & (code[:, None] > after[None, :])
-    return computed_once(jnp.min(jnp.where(is_candidate, code[:, None], NEVER), axis=0))
+    return computed_once(down(jnp.min, jnp.where(is_candidate, code[:, None], NEVER)))
 
 
 def _codes(queues: Queues, priority: jax.Array, now: Now, params: QueueParams) -> jax.Array:
@@ -253,7 +253,7 @@ def stall(
     """
     num_agents = priority.shape[0]
     waits = is_waiting(queues)  # [A, O]
-    length = computed_once(jnp.sum(waits, axis=0, dtype=jnp.int32))
+    length = computed_once(down(jnp.sum, waits, dtype=jnp.int32))
     has_contest = (queues.holder != NONE) & (length > 0) & ~is_virtual
     holder_runs = pick(is_running, queues.holder, False)
     is_idle = ~holder_runs & ~is_exempt
@@ -262,7 +262,7 @@ def stall(
     )
     does_count = has_contest & jnp.where(holder_runs, is_exposed, is_idle)
     has_contest, is_idle, does_count = computed_once((has_contest, is_idle, does_count))
-    num_hits = jnp.sum(waits & is_hit[:, None], axis=0, dtype=jnp.int32)
+    num_hits = down(jnp.sum, waits & is_hit[:, None], dtype=jnp.int32)
     num_hits = jnp.where(does_count, num_hits, 0)
     is_counted = is_hit & pick(does_count, queues.waiting_for, False)
     strain = jnp.where(has_contest, num_hits + is_idle.astype(jnp.int32), 0)

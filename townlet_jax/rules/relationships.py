@@ -12,7 +12,16 @@ import jax.numpy as jnp
 from jax import lax
 
 from townlet_jax.config.params import RelationshipParams
-from townlet_jax.masked import LONG_AGO, NONE, computed_once, drop_first, one_hot, pick, rounded
+from townlet_jax.masked import (
+    LONG_AGO,
+    NONE,
+    computed_once,
+    down,
+    drop_first,
+    one_hot,
+    pick,
+    rounded,
+)
 from townlet_jax.state.clock import Now
 from townlet_jax.state.events import RelationshipEvents
 from townlet_jax.state.relationships import Relationships, TieDrop
@@ -381,7 +390,7 @@ def _towards_partner(
     """Reads trust and familiarity towards the chat partner, float32 `[A]`, 0 without a tie."""
     slots = jnp.arange(listener.shape[0], dtype=jnp.int32)
     is_listener = one_hot(listener, listener.shape[0])
-    speaker = jnp.max(jnp.where(is_listener, slots[:, None], NONE), axis=0)
+    speaker = down(jnp.max, jnp.where(is_listener, slots[:, None], NONE))
     partner = jnp.maximum(listener, speaker)
     at_partner = slots, jnp.maximum(partner, 0)
     is_settled = (partner != NONE) & is_kept[at_partner]

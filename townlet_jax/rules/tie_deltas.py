@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from townlet_jax.config.params import RelationshipParams
-from townlet_jax.masked import NONE, computed_once, one_hot, pick, rounded
+from townlet_jax.masked import NONE, computed_once, down, one_hot, pick, rounded
 from townlet_jax.state.events import ChatEvents, QueueRecords
 from townlet_jax.state.relationships import TieEvent
 
@@ -144,7 +144,7 @@ def _counterparts(
       Two pairs (int32 `[A]`, NONE = no record; float32 `[A]`, 0 where there is none).
     """
     objects = jnp.arange(records.actor.shape[0], dtype=jnp.int32)[:, None]
-    row = jnp.max(jnp.where(one_hot(records.actor, num_agents), objects, NONE), axis=0)
+    row = down(jnp.max, jnp.where(one_hot(records.actor, num_agents), objects, NONE))
     rival = pick(records.rival, row, NONE)
     intensity = pick(records.intensity, row, 0.0)
     actor = _inverse(rival)
@@ -154,4 +154,4 @@ def _counterparts(
 def _inverse(partner: jax.Array) -> jax.Array:
     """Finds who points at each resident, int32 `[A]`, NONE = nobody; at most one does."""
     slots = jnp.arange(partner.shape[0], dtype=jnp.int32)[:, None]
-    return jnp.max(jnp.where(one_hot(partner, partner.shape[0]), slots, NONE), axis=0)
+    return down(jnp.max, jnp.where(one_hot(partner, partner.shape[0]), slots, NONE))

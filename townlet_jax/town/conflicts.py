@@ -43,7 +43,7 @@ def avoid(
         can_act(state) & ~affordances.is_running(state.use),
         state.needs.level,
         place,
-        _is_open(state, row, place, perturbed.is_on, tick),
+        _against(state, row, place, perturbed.is_on, tick),
         computed_once(jnp.where(ties.is_tie, ties.rivalry, -jnp.inf).T),
         limit,
         tick.now,
@@ -52,10 +52,10 @@ def avoid(
     return state.replace(conflicts=conflicts), events
 
 
-def _is_open(
+def _against(
     state: TownState, row: jax.Array, place: conflict.Places, is_on: jax.Array, tick: Tick
 ) -> jax.Array:
-    """Tells whether the row of one resident would take requests of another.
+    """Tells what the row of one resident has against requests of another.
 
     Args:
       state: a town.
@@ -65,13 +65,16 @@ def _is_open(
       tick: constants of the tick.
 
     Returns:
-      bool `[A, A]`, [whose row, who would ask].
+      int32 `[A, A]`, [whose row, who would ask], 0 where it would take them.
     """
     params, position = tick.params.queues, state.agents.position
     lacks = [place.requires[utility] & ~is_on[utility] for utility in Utility]
-    works = ~(lacks[Utility.POWER] | lacks[Utility.WATER])
+    is_dead = computed_once((lacks[Utility.POWER] | lacks[Utility.WATER]).astype(jnp.int32))
     apart_x = jnp.abs(place.x[:, None] - position[None, :, 0])
     apart_y = jnp.abs(place.y[:, None] - position[None, :, 1])
-    is_near = ~params.require_range | (jnp.maximum(apart_x, apart_y) <= params.range_tiles)
-    is_cooling = tick.now.tick < pick(state.queues.cooldown_until, row)
-    return works[:, None] & is_near & ~(is_cooling & state.queues.is_fairness_on)
+    must_be_near = params.require_range.astype(jnp.int32)
+    against = jnp.where(jnp.maximum(apart_x, apart_y) <= params.range_tiles, 0, must_be_near)
+    cooling = computed_once(pick(state.queues.cooldown_until, row))  # [A, A]
+    is_fair = state.queues.is_fairness_on.astype(jnp.int32)
+    against |= jnp.where(tick.now.tick < cooling, is_fair, 0)
+    return against | is_dead[:, None]

@@ -6,7 +6,7 @@ from flax import struct
 
 from townlet_jax.config.layout import Flag, Role
 from townlet_jax.config.params import RelationshipParams, TownParams
-from townlet_jax.masked import NONE, one_hot, pick
+from townlet_jax.masked import NONE, down, one_hot, pick
 from townlet_jax.state import TownState
 from townlet_jax.state.agents import ExitReason
 from townlet_jax.state.events import FailReason, QueueRecords, TickEvents
@@ -226,7 +226,7 @@ def _counters(state: TownState, is_evicted: jax.Array, events: TickEvents, tick:
 
 def _is_actor(records: QueueRecords, num_agents: int) -> jax.Array:
     """Tells who was evicted; a resident holds one row at most, so once at most. bool `[A]`."""
-    return jnp.any(one_hot(records.actor, num_agents), axis=0)
+    return down(jnp.any, one_hot(records.actor, num_agents))
 
 
 def _totals(events: TickEvents) -> jax.Array:

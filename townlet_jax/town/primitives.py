@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from townlet_jax.config.layout import TownLayout
 from townlet_jax.config.shape import FIRST_USE_ACTION
 from townlet_jax.grid import STEPS
-from townlet_jax.masked import NONE, best, one_hot, pick
+from townlet_jax.masked import NONE, best, down, one_hot, pick
 from townlet_jax.rules.preconditions import Facts, first_failure
 from townlet_jax.state import TownState
 from townlet_jax.town.intents import Intents, Kind, act, offered, waiting
@@ -48,7 +48,7 @@ def startable(view: View, state: TownState, layout: TownLayout) -> jax.Array:
 
     rows = jnp.arange(shape[0], dtype=jnp.int32)
     is_mine = view.site[:, None] == rows[None, :]
-    queue = jnp.sum(one_hot(state.queues.waiting_for, shape[0]), axis=0, dtype=jnp.int32)
+    queue = down(jnp.sum, one_hot(state.queues.waiting_for, shape[0]), dtype=jnp.int32)
     stock = stock_at(view.stock, layout.objects.venue)  # [S, O]
     facts = Facts(
         is_occupied=jnp.zeros(pairs, bool),

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from townlet_jax.config.layout import Flag
 from townlet_jax.grid import chebyshev
-from townlet_jax.masked import NONE, at, computed_once, pick, pick_bool
+from townlet_jax.masked import NONE, at, computed_once, down, pick, pick_bool
 from townlet_jax.rules import (
     affordances,
     chat,
@@ -216,7 +216,7 @@ def _facts(state: TownState, row: jax.Array, is_on: jax.Array, tick: Tick) -> pr
         stock=stock_at(state.economy.stock, pick(layout.objects.venue, row, NONE)),
         wallet=agents.wallet,
         level=state.needs.level,
-        queue_length=jnp.where(row == NONE, 0, jnp.sum(waits, axis=0, dtype=jnp.int32)),
+        queue_length=jnp.where(row == NONE, 0, down(jnp.sum, waits, dtype=jnp.int32)),
         is_own_site=(row != NONE) & (row == pick(layout.jobs.site, agents.job, NONE)),
         is_in_shift_window=employment.in_window(
             state.employment, agents.job, tick.now, tick.params.employment
