@@ -33,7 +33,7 @@ class Simulation:
 
     Attributes:
       num_ticks: [tick] lived so far.
-      run_seconds, compile_seconds: [s] spent living and compiling; watching a copy counts for
+      run_seconds, compile_seconds: [s] spent living and compiling; telling the listener counts for
         neither.
     """
 
@@ -53,8 +53,7 @@ class Simulation:
           policy: name of a built-in policy.
           seed: of town 0; town i has `seed + i`.
           num_towns: E.
-          listener: receives what happens in town 0. Of several towns it is a copy that is watched,
-            which lives the same life.
+          listener: receives what happens in town 0.
           restored: towns that `record` was saved with; policy, seed and number are theirs.
         """
         self.num_ticks, self.run_seconds, self.compile_seconds = 0, 0.0, 0.0
@@ -70,8 +69,6 @@ class Simulation:
                 self._days = list(restored.metadata.run["days"])
                 self.num_ticks = self._num_earlier_ticks = restored.metadata.run["num_ticks"]
             self.compile_seconds += clock.seconds()
-        is_copied = listener is not None and num_towns > 1
-        self._copy = batch.place(_first(self._towns)) if is_copied else None
 
     @property
     def towns(self) -> batch.Towns:
@@ -90,18 +87,20 @@ class Simulation:
 
     def advance(self, num_ticks: int) -> None:
         """Lives so many ticks, at most `CHUNK` of them if the town is watched."""
+        if self._listener is not None:
+            generation = jax.device_get(self._towns.state.agents.generation)[0]
         with CompileClock() as clock:
             start = time.perf_counter()
-            if self._listener is None or self._copy is not None:
+            if self._listener is None:
                 towns = batch.advance(self._town, self._policy, self._towns, num_ticks)
-                self._towns = jax.block_until_ready(towns)
             else:
-                self._towns = self._watch(self._towns, num_ticks)
+                towns, events = batch.watch(self._town, self._policy, self._towns, num_ticks)
+            self._towns = jax.block_until_ready(towns)
             compile_seconds = clock.seconds()
             self.run_seconds += time.perf_counter() - start - compile_seconds
             self.compile_seconds += compile_seconds
-        if self._copy is not None:
-            self._copy = self._watch(self._copy, num_ticks)
+        if self._listener is not None:
+            self._listener(decode(events, self._labels, generation, self.num_ticks))
         self.num_ticks += num_ticks
 
     def fetch(self) -> TownState:
@@ -143,15 +142,6 @@ class Simulation:
             report["churn"] = churn_record(self._town, towns.relationships, self.num_ticks)
         return report
 
-    def _watch(self, towns: batch.Towns, num_ticks: int) -> batch.Towns:
-        """Lives so many ticks of a single town and tells the listener."""
-        generation = jax.device_get(towns.state.agents.generation)[0]
-        towns, events = batch.watch(self._town, self._policy, towns, num_ticks)
-        records = decode(events, self._labels, generation, self.num_ticks)
-        assert self._listener is not None
-        self._listener(records)
-        return towns
-
 
 def chunks(limit: int, *periods: int | None, num_towns: int = 1, done: int = 0) -> Iterator[int]:
     """Yields lengths of chunks that lead to a number of ticks.
@@ -168,11 +158,6 @@ def chunks(limit: int, *periods: int | None, num_towns: int = 1, done: int = 0) 
         length = min(longest, limit - done, *ends)
         yield length
         done += length
-
-
-def _first_of(towns: batch.Towns) -> batch.Towns:
-    first: batch.Towns = jax.tree.map(lambda x: x[:1], towns)
-    return first
 
 
 def _figures_of(towns: TownState, params: TownParams) -> Kpi:
@@ -192,6 +177,5 @@ def _day_figures_of(
 
 
 # A program each; one operation after the other, all of them would be compiled on their own.
-_first = jax.jit(_first_of)
 _figures = jax.jit(_figures_of)
 _day_figures = jax.jit(_day_figures_of)
