@@ -3,8 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 
 from townlet_jax import masked
 
@@ -50,6 +52,19 @@ def test_drop_first_takes_the_first_of_a_stable_sort_out(mask, first, second, nu
 def test_rank_takes_words_of_random_bits():
     bits = jnp.array([2**32 - 1, 0, 2**32 - 1, 7], jnp.uint32)
     assert RANK(jnp.ones(4, bool), bits).tolist() == [2, 0, 3, 1]
+
+
+@pytest.mark.parametrize("num_rows", [1, 8, 24, 25, 37, 64])
+@pytest.mark.parametrize("reduce", [jnp.max, jnp.min, jnp.sum, jnp.any])
+def test_down_reduces_any_number_of_rows(reduce, num_rows):
+    x = np.random.default_rng(num_rows).integers(-9, 9, (3, num_rows, 5))
+    x = jnp.asarray(x > 7 if reduce is jnp.any else x)
+    assert_array_equal(masked.down(reduce, x), reduce(x, axis=-2))
+
+
+def test_inverse_finds_the_last_place_of_a_number():
+    index = jnp.array([2, masked.NONE, 0, 2])
+    assert masked.inverse(index, 4).tolist() == [2, masked.NONE, 3, masked.NONE]
 
 
 def test_pick_bool_of_none_is_false():

@@ -205,6 +205,20 @@ def down(reduce: Callable[..., jax.Array], x: jax.Array, **options: Any) -> jax.
     return reduce(x, axis=-2, **options)
 
 
+def inverse(index: jax.Array, size: int) -> jax.Array:
+    """Finds the position at which each number stands; of several the last.
+
+    Args:
+      index: int32 `[n]` in [-1, size-1].
+      size: m.
+
+    Returns:
+      int32 `[m]` in [-1, n-1], `NONE` where a number stands nowhere.
+    """
+    positions = lax.iota(jnp.int32, index.shape[0])[:, None]
+    return down(jnp.max, jnp.where(one_hot(index, size), positions, NONE))
+
+
 def rank(mask: jax.Array, *keys: jax.Array) -> jax.Array:
     """Ranks positions along the last axis by ascending keys; ties go to the lower position.
 

@@ -40,7 +40,7 @@ def inputs(row=(FRIDGE, SHOWER, NONE, NONE), rivals=((0, 1, 0.8),), level=DIRTY,
         "is_free": jnp.arange(SLOTS) == 0,
         "level": jnp.asarray(np.tile(np.float32(level), (SLOTS, 1))),
         "row": jnp.array(row, jnp.int32),
-        "is_open": jnp.ones((SLOTS, SLOTS), bool),
+        "against": jnp.zeros((SLOTS, SLOTS), jnp.int32),
         "grudge": jnp.asarray(grudge),
         "limit": jnp.full(SLOTS, threshold, jnp.float32),
     }
@@ -104,9 +104,9 @@ def test_nothing_to_avoid(changes):
 
 
 def test_a_queue_that_takes_no_request_is_not_avoided():
-    for name in ("is_open", "is_free"):
+    for name, value in (("against", 2), ("is_free", 0)):
         given = inputs()
-        given[name] = jnp.zeros_like(given[name])
+        given[name] = jnp.full_like(given[name], value)
         assert not avoid_jit(fresh(), 50, **given)[1].avoided.any()
 
 

@@ -9,7 +9,7 @@ from jax import lax
 
 from townlet_jax.config.params import ChatParams
 from townlet_jax.grid import chebyshev
-from townlet_jax.masked import NEVER, NONE, computed_once, down, pick, rounded
+from townlet_jax.masked import NEVER, NONE, computed_once, down, inverse, pick, rounded
 from townlet_jax.state.clock import Now
 from townlet_jax.state.events import ChatEvents
 from townlet_jax.state.relationships import Relationships
@@ -112,8 +112,7 @@ def converse(
     quality = jnp.where(is_forced, forced_quality, quality)
     listener = computed_once(jnp.where(is_accepted, partner, NONE))
     slots = jnp.arange(num_agents, dtype=jnp.int32)
-    is_pair = listener[:, None] == slots[None, :]
-    speaker = down(jnp.max, jnp.where(is_pair, slots[:, None], NONE))
+    speaker = inverse(listener, num_agents)
     other = computed_once(jnp.maximum(listener, speaker))  # in at most one chat each
     has_met = other[:, None] == slots[None, :]
     last_chat_tick = jnp.where(has_met, now.tick, relationships.last_chat_tick)

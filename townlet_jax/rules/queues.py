@@ -11,7 +11,7 @@ from jax import lax
 from townlet_jax.config.layout import ObjectLayout
 from townlet_jax.config.params import QueueParams
 from townlet_jax.grid import chebyshev
-from townlet_jax.masked import NEVER, NONE, at, computed_once, down, one_hot, pick, rank, rounded
+from townlet_jax.masked import NEVER, NONE, at, computed_once, down, inverse, pick, rank, rounded
 from townlet_jax.state.clock import Now
 from townlet_jax.state.events import QueueRecords
 from townlet_jax.state.queues import Queues
@@ -44,9 +44,7 @@ def held_row(queues: Queues) -> jax.Array:
     Returns:
       int32 `[A]`, NONE = none.
     """
-    num_objects, num_agents = queues.cooldown_until.shape
-    rows = jnp.arange(num_objects, dtype=jnp.int32)[:, None]
-    return down(jnp.max, jnp.where(one_hot(queues.holder, num_agents), rows, NONE))
+    return inverse(queues.holder, queues.cooldown_until.shape[1])
 
 
 def is_waiting(queues: Queues) -> jax.Array:

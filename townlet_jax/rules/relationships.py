@@ -12,16 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from townlet_jax.config.params import RelationshipParams
-from townlet_jax.masked import (
-    LONG_AGO,
-    NONE,
-    computed_once,
-    down,
-    drop_first,
-    one_hot,
-    pick,
-    rounded,
-)
+from townlet_jax.masked import LONG_AGO, NONE, computed_once, drop_first, inverse, pick, rounded
 from townlet_jax.state.clock import Now
 from townlet_jax.state.events import RelationshipEvents
 from townlet_jax.state.relationships import Relationships, TieDrop
@@ -389,9 +380,7 @@ def _towards_partner(
 ) -> tuple[jax.Array, jax.Array]:
     """Reads trust and familiarity towards the chat partner, float32 `[A]`, 0 without a tie."""
     slots = jnp.arange(listener.shape[0], dtype=jnp.int32)
-    is_listener = one_hot(listener, listener.shape[0])
-    speaker = down(jnp.max, jnp.where(is_listener, slots[:, None], NONE))
-    partner = jnp.maximum(listener, speaker)
+    partner = jnp.maximum(listener, inverse(listener, listener.shape[0]))
     at_partner = slots, jnp.maximum(partner, 0)
     is_settled = (partner != NONE) & is_kept[at_partner]
     trust = jnp.where(is_settled, relationships.trust[at_partner], 0.0)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from townlet_jax.config.params import RelationshipParams
-from townlet_jax.masked import NONE, computed_once, down, one_hot, pick, rounded
+from townlet_jax.masked import NONE, computed_once, inverse, pick, rounded
 from townlet_jax.state.events import ChatEvents, QueueRecords
 from townlet_jax.state.relationships import TieEvent
 
@@ -124,7 +124,7 @@ def _talk(
     Returns:
       partner: int32 `[A]`, NONE = no chat; value: float32 `[3, A]` by channel and holder.
     """
-    speaker = _inverse(chat.listener)
+    speaker = inverse(chat.listener, chat.listener.shape[0])
     quality = jnp.where(speaker == NONE, chat.quality, pick(chat.quality, speaker))
     is_success = chat.is_success | pick(chat.is_success, speaker, False)
     speaker, quality, is_success = computed_once((speaker, quality, is_success))
@@ -143,15 +143,8 @@ def _counterparts(
     Returns:
       Two pairs (int32 `[A]`, NONE = no record; float32 `[A]`, 0 where there is none).
     """
-    objects = jnp.arange(records.actor.shape[0], dtype=jnp.int32)[:, None]
-    row = down(jnp.max, jnp.where(one_hot(records.actor, num_agents), objects, NONE))
+    row = inverse(records.actor, num_agents)
     rival = pick(records.rival, row, NONE)
     intensity = pick(records.intensity, row, 0.0)
-    actor = _inverse(rival)
+    actor = inverse(rival, num_agents)
     return (rival, intensity), (actor, pick(intensity, actor, 0.0))
-
-
-def _inverse(partner: jax.Array) -> jax.Array:
-    """Finds who points at each resident, int32 `[A]`, NONE = nobody; at most one does."""
-    slots = jnp.arange(partner.shape[0], dtype=jnp.int32)[:, None]
-    return down(jnp.max, jnp.where(one_hot(partner, partner.shape[0]), slots, NONE))

@@ -49,7 +49,8 @@ def local_map(
     is_free, is_wanted = use & EVEN_BITS, (use >> 1) & EVEN_BITS
     use = computed_once(is_free | is_wanted | ((is_place & ~is_free) << 1))
     # Wider rows than are shown, so that the loop over columns has no rest after its vectors.
-    shift = np.minimum(2 * np.arange(-(-num_columns // LANES) * LANES), 31).astype(np.int32)
+    columns = np.arange(-(-num_columns // LANES) * LANES, dtype=np.int32)
+    shift = np.minimum(2 * columns, 31)[None, None, :]
 
     def spread(row: jax.Array, bits: int, place: int) -> jax.Array:
         return ((row[:, :, None] >> shift) & (2**bits - 1)) << place
