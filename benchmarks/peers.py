@@ -131,10 +131,11 @@ def prepare(peer: Peer, name: str, num_environments: int) -> tuple[Callable[[int
     Raises:
       SkippedError: the library is not installed, or this environment does not run.
     """
-    module = imported(peer)
+    with contextlib.redirect_stdout(io.StringIO()):  # JaxMARL talks, which would spoil JSON
+        module = imported(peer)
     try:
         start = time.perf_counter()
-        with contextlib.redirect_stdout(io.StringIO()):  # JaxMARL talks, which would spoil JSON
+        with contextlib.redirect_stdout(io.StringIO()):
             world = peer.world(module, name)
         run, observation = compiled(world, num_environments)
         run(1)
