@@ -13,8 +13,8 @@ from benchmarks.worlds import OWN, Peer, SkippedError, World, imported
 HOW = "pip install it"
 KEYS = {
     "benchmark", "library", "environment", "version", "environments", "agents",
-    "observation_size", "observation_bytes", "first_call_seconds", "steps",
-    "agent_steps_per_second", "environment_steps_per_second", "spread", "seconds", "cpu_seconds",
+    "observation_size", "observation_bytes", "first_call_seconds", "steps", "seconds", "cpu_seconds",
+    "agent_steps_per_second", "agent_steps_per_cpu_second", "environment_steps_per_second", "spread",
 }  # fmt: skip
 
 
@@ -96,6 +96,7 @@ def test_rates_count_all_agents_of_all_environments():
     about = {"version": "1", "environments": 10, "agents": 4}
     row = peers.row("Library", "name", about, 100, Timing(2.0, 1.0, 4.0, 3.0))
     assert row["agent_steps_per_second"] == 2000
+    assert row["agent_steps_per_cpu_second"] == 1333
     assert row["environment_steps_per_second"] == 500
     assert row["spread"] == [1000, 4000]
 
