@@ -13,8 +13,9 @@ from benchmarks.worlds import OWN, Peer, SkippedError, World, imported
 HOW = "pip install it"
 KEYS = {
     "benchmark", "library", "environment", "version", "environments", "agents",
-    "observation_size", "observation_bytes", "first_call_seconds", "steps", "seconds", "cpu_seconds",
-    "agent_steps_per_second", "agent_steps_per_cpu_second", "environment_steps_per_second", "spread",
+    "observation_size", "observation_bytes", "first_call_seconds", "steps", "seconds",
+    "agent_steps_per_second", "agent_steps_per_cpu_second", "environment_steps_per_second",
+    "spread", "cpu_seconds",
 }  # fmt: skip
 
 
