@@ -74,7 +74,7 @@ def _program(name: str) -> dict[str, Any]:
     return {
         "equations": equations,
         "compile_seconds": round(time.perf_counter() - start, 2),
-        "bytes_per_town": batch.state_bytes(towns),
+        "bytes_per_town": batch.state_bytes(towns.state),
     }
 
 

@@ -42,8 +42,13 @@ def facts() -> dict[str, Any]:
 def copy_bandwidth(num_threads: int) -> float:
     """Returns bytes read plus bytes written per second [B/s] by so many copies side by side.
 
-    The arrays are far larger than the caches. numpy lets go of the interpreter while it copies.
+    The arrays are far larger than the caches. numpy lets go of the interpreter while it copies. The
+    memory of an accelerator is measured on all of its devices, whatever the threads.
     """
+    import jax
+
+    if jax.default_backend() != "cpu":
+        return device_bandwidth()
     size = BYTES // num_threads
     pairs = [(np.ones(size, np.uint8), np.zeros(size, np.uint8)) for _ in range(num_threads)]
     with ThreadPoolExecutor(num_threads) as pool:
@@ -51,6 +56,21 @@ def copy_bandwidth(num_threads: int) -> float:
             lambda: list(pool.map(lambda pair: np.copyto(pair[1], pair[0]), pairs))
         )
     return 2 * size * num_threads / seconds
+
+
+def device_bandwidth() -> float:
+    """Returns bytes read plus bytes written per second [B/s] by a kernel on every device."""
+    import jax
+    import jax.numpy as jnp
+
+    flip = jax.jit(lambda x: ~x)
+    given = [jax.device_put(jnp.zeros(BYTES // 4, jnp.int32), device) for device in jax.devices()]
+
+    def all_devices() -> None:
+        jax.block_until_ready([flip(x) for x in given])
+
+    all_devices()
+    return 2 * BYTES * len(given) / _median_seconds(all_devices)
 
 
 def matmul_throughput() -> float:
@@ -62,14 +82,15 @@ def matmul_throughput() -> float:
     import jax.numpy as jnp
 
     devices = jax.devices()
+    side = SIDE if devices[0].platform == "cpu" else 8 * SIDE
     product = jax.jit(lambda x: x @ x)
-    given = [jax.device_put(jnp.ones((SIDE, SIDE)) / SIDE, device) for device in devices]
+    given = [jax.device_put(jnp.ones((side, side)) / side, device) for device in devices]
 
     def all_devices() -> None:
         jax.block_until_ready([product(x) for x in given])
 
     all_devices()
-    return 2 * SIDE**3 * len(devices) / _median_seconds(all_devices)
+    return 2 * side**3 * len(devices) / _median_seconds(all_devices)
 
 
 def _median_seconds(run: Callable[[], Any]) -> float:

@@ -61,6 +61,12 @@ CASES = (
     *(Case(grid=grid, observation="hybrid", has_rewards=True) for grid in (48, 64)),
     *(Case(capacity=capacity) for capacity in (4, 16)),
 )
+LARGE = tuple(
+    Case(towns=towns, observation=observation, has_rewards=observation != "none")
+    for towns in (16_384, 65_536, 262_144)
+    for observation in ("none", "hybrid", "compact")
+)
+"""Added where there is an accelerator, which a few thousand towns do not fill."""
 
 
 def measure(is_quick: bool) -> dict[str, Any]:
@@ -68,7 +74,11 @@ def measure(is_quick: bool) -> dict[str, Any]:
     set_cpu_defaults()
     set_host_devices(cores())
 
+    import jax
+
     cases = QUICK if is_quick else CASES
+    if not is_quick and jax.default_backend() != "cpu":
+        cases += LARGE
     runs, compiled = {}, {}
     for case in cases:
         runs[case] = runner(case)
@@ -121,8 +131,48 @@ def runner(case: Case) -> tuple[Callable[[int], None], int]:
     import jax
     import jax.numpy as jnp
 
-    from townlet_jax.config import load
     from townlet_jax.env import batch
+
+    if case.policy != "held":
+        town = _load(case)
+        towns = batch.start(town, 0, case.towns)
+        num_bytes = 2 * batch.state_bytes(towns.state) // case.towns
+
+        def live_on(num_ticks: int) -> None:
+            nonlocal towns
+            towns = jax.block_until_ready(batch.advance(town, case.policy, towns, num_ticks))
+
+        return live_on, num_bytes
+
+    loop, carry, numbers = loop_of(case, batch.most_devices(case.towns))
+    num_bytes = 2 * batch.state_bytes(carry[0]) // case.towns
+    num_bytes += sum(x.nbytes for x in jax.tree.leaves(carry[2:])) // case.towns
+
+    def run(num_ticks: int) -> None:
+        nonlocal carry
+        carry = jax.block_until_ready(loop(carry, jnp.int32(num_ticks), *numbers))
+
+    return run, num_bytes
+
+
+def loop_of(case: Case, num_devices: int) -> tuple[Any, Any, Any]:
+    """Returns a loop over ticks `(carry, num_ticks, params, layout) -> carry`, the carry that it
+    begins with, and the pair of params and layout.
+
+    Args:
+      case: of the policy `held`. num_devices: over which its towns are split.
+    """
+    from townlet_jax.env import batch
+
+    town = _load(case)
+    live_one, carry = _held(case, town, batch.start(town, 0, case.towns).state)
+    loop = batch.loop(live_one, num_devices, case.towns // num_devices)
+    return loop, carry, (town.params, town.layout)
+
+
+def _load(case: Case) -> Any:
+    """Loads the standard town with the settings of a case."""
+    from townlet_jax.config import load
 
     settings = [f"world.max_agents={case.residents}"]
     if case.capacity != BASE.capacity:
@@ -132,28 +182,7 @@ def runner(case: Case) -> tuple[Callable[[int], None], int]:
     with tempfile.TemporaryDirectory() as folder:
         if case.grid != BASE.grid:
             settings.append(f"world.map={_wider_map(case.grid, Path(folder))}")
-        town = load(CONFIG, settings)
-    towns = batch.start(town, 0, case.towns)
-    num_bytes = 2 * batch.state_bytes(towns) // case.towns
-    if case.policy != "held":
-
-        def live_on(num_ticks: int) -> None:
-            nonlocal towns
-            towns = jax.block_until_ready(batch.advance(town, case.policy, towns, num_ticks))
-
-        return live_on, num_bytes
-
-    live_one, carry = _held(case, town, towns.state)
-    num_devices = batch.most_devices(case.towns)
-    loop = batch.loop(live_one, num_devices, case.towns // num_devices)
-    num_bytes += sum(x.nbytes for x in jax.tree.leaves(carry[2:])) // case.towns
-
-    def run(num_ticks: int) -> None:
-        nonlocal carry
-        carry = loop(carry, jnp.int32(num_ticks), town.params, town.layout)
-        jax.block_until_ready(carry)
-
-    return run, num_bytes
+        return load(CONFIG, settings)
 
 
 def _wider_map(side: int, folder: Path) -> Path:

@@ -110,9 +110,9 @@ def watch(town: Town, policy: str, towns: Towns, num_ticks: int) -> tuple[Towns,
     return towns, jax.tree.map(lambda x: x[:num_ticks], jax.device_get(events))
 
 
-def state_bytes(towns: Towns) -> int:
-    """Returns the bytes of the states of a batch; a stream key counts as two words."""
-    leaves = jax.tree.leaves(towns.state)
+def state_bytes(state: TownState) -> int:
+    """Returns the bytes of states; a stream key counts as two words."""
+    leaves = jax.tree.leaves(state)
     is_key = [jnp.issubdtype(x.dtype, jax.dtypes.prng_key) for x in leaves]
     plain = [jax.random.key_data(x) if k else x for x, k in zip(leaves, is_key, strict=True)]
     return sum(x.nbytes for x in plain)
