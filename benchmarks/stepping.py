@@ -53,6 +53,7 @@ CASES = (
     *QUICK,
     Case(has_rewards=True),
     *(Case(policy=policy) for policy in ("idle", "random", "scripted")),
+    Case(towns=1, policy="scripted"),
     *(Case(towns=towns) for towns in (1, 16, 128, 4096)),
     *(Case(towns=towns, observation="hybrid", has_rewards=True) for towns in (1, 16, 128, 4096)),
     Case(towns=512, residents=16),
