@@ -80,7 +80,7 @@ def places(row: jax.Array, objects: ObjectLayout) -> Places:
         x=found[:, 0],
         y=found[:, 1],
         queue=found[:, 2],
-        serves=jnp.where(row == NONE, 0, found[:, 3]),
+        serves=jnp.maximum(found[:, 3], 0),
         requires=tuple(found[:, 4 + utility] > 0 for utility in Utility),
     )
 
@@ -126,9 +126,9 @@ def avoid(
         wanted = jnp.where(needs[n] == lowest, 1 << n, wanted)
     wanted = computed_once(jnp.where(is_seeking, wanted, 0))
     # Pairs are [other, resident], so that the search for the worst runs along residents.
-    against |= jnp.where((place.serves[:, None] & wanted[None, :]) == 0, 1, 0)
-    against |= jnp.where(place.queue[:, None] == place.queue[None, :], 1, 0)
-    against |= jnp.where(grudge >= limit[None, :], 0, 1)
+    against |= ((place.serves[:, None] & wanted[None, :]) == 0).astype(jnp.int32)
+    against |= (place.queue[:, None] == place.queue[None, :]).astype(jnp.int32)
+    against |= (grudge < limit[None, :]).astype(jnp.int32)
     tension = computed_once(jnp.where(against == 0, grudge, -jnp.inf))
     worst = down(jnp.max, tension)
     slots = jnp.arange(num_agents, dtype=jnp.int32)[:, None]

@@ -73,8 +73,8 @@ def _against(
     apart_x = jnp.abs(place.x[:, None] - position[None, :, 0])
     apart_y = jnp.abs(place.y[:, None] - position[None, :, 1])
     must_be_near = params.require_range.astype(jnp.int32)
-    against = jnp.where(jnp.maximum(apart_x, apart_y) <= params.range_tiles, 0, must_be_near)
+    is_far = (jnp.maximum(apart_x, apart_y) > params.range_tiles).astype(jnp.int32)
     cooling = computed_once(pick(state.queues.cooldown_until, row))  # [A, A]
     is_fair = state.queues.is_fairness_on.astype(jnp.int32)
-    against |= jnp.where(tick.now.tick < cooling, is_fair, 0)
-    return against | is_dead[:, None]
+    is_barred = (tick.now.tick < cooling).astype(jnp.int32) * is_fair
+    return is_far * must_be_near | is_barred | is_dead[:, None]
