@@ -28,12 +28,11 @@ a `vmap` of nothing else, take .4 s for a step.
 
 import argparse
 import contextlib
-import io
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
@@ -58,12 +57,27 @@ def main(args: Sequence[str] | None = None) -> int:
         "--quick", action="store_true", help="one environment of each, shorter runs"
     )
     arguments = parser.parse_args(args)
-    found = measure(arguments.quick)
+    with _libraries_on_stderr():
+        found = measure(arguments.quick)
     if arguments.json:
         print(json.dumps(found))
     else:
         show(found)
     return 0
+
+
+@contextlib.contextmanager
+def _libraries_on_stderr() -> Iterator[None]:
+    """Sends to stderr what libraries print, some of them past `sys.stdout`: it would spoil JSON."""
+    sys.stdout.flush()
+    own = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(own, 1)
+        os.close(own)
 
 
 def measure(is_quick: bool) -> dict[str, Any]:
@@ -135,12 +149,10 @@ def prepare(peer: Peer, name: str, num_environments: int) -> tuple[Callable[[int
     Raises:
       SkippedError: the library is not installed, or this environment does not run.
     """
-    with contextlib.redirect_stdout(io.StringIO()):  # JaxMARL talks, which would spoil JSON
-        module = imported(peer)
+    module = imported(peer)
     try:
         start = time.perf_counter()
-        with contextlib.redirect_stdout(io.StringIO()):
-            world = peer.world(module, name)
+        world = peer.world(module, name)
         run, observation = compiled(world, num_environments)
         run(1)
     except Exception as error:
